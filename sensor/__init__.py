@@ -1,0 +1,1 @@
+"""otsensor: a passive security sensor for industrial networks."""

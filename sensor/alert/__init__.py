@@ -1,0 +1,1 @@
+"""One alert for each cause: count, evidence, explanation."""

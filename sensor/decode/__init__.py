@@ -1,0 +1,1 @@
+"""Link, network, tunnel and transport headers, read in place."""

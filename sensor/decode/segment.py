@@ -1,0 +1,55 @@
+"""What decoding makes of one frame: the headers' values, and where the payload lies.
+
+The rule it lives by: one Segment per worker, overwritten by each frame and never kept.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+# TCP flags
+FIN: Final = 0x01
+SYN: Final = 0x02
+RST: Final = 0x04
+PSH: Final = 0x08
+ACK: Final = 0x10
+
+
+class Segment:
+    """The innermost packet of a frame, after VLAN tags, tunnels and reassembled fragments."""
+
+    def __init__(self) -> None:
+        # The frame
+        self.time: i64 = 0  # capture time, ns
+        self.number: i64 = 0  # frame number in its file, from 1
+        self.source: i64 = 0  # index of the file
+        self.interface: i64 = 0  # index of the capture interface within the file
+        self.length: i64 = 0  # bytes on the wire
+        self.kind: i64 = 0  # one of decode.kinds
+        # Link: (frame, mac_at) is where destination and source MAC lie; mac_at < 0 when there are none
+        self.frame = b""
+        self.mac_at: i64 = -1
+        self.ethertype: i64 = 0
+        self.vlan: i64 = 0  # stack of tags, 0 when untagged: each tag shifts left 13 and adds 0x1000 | VLAN id
+        self.tunnel = b""  # outer path, as a key: b"" when there is none
+        self.tunnel_text = ""  # the same for people: "gre 192.0.2.1>192.0.2.2"
+        # Network: `key` is source address, destination address, source port, destination port as on the wire:
+        # 12 bytes IPv4, 36 bytes IPv6; for other frames source MAC, destination MAC, ethertype (14 bytes)
+        self.version: i64 = 0  # 4, 6, 0 for other frames
+        self.protocol: i64 = 0  # IP protocol number
+        self.key = b""
+        self.ip_id: i64 = 0  # IPv4 identification, 0 for IPv6
+        self.ttl: i64 = 0
+        # Transport
+        self.source_port: i64 = 0
+        self.destination_port: i64 = 0
+        self.sequence: i64 = 0
+        self.acknowledgement: i64 = 0
+        self.flags: i64 = 0
+        self.window: i64 = 0
+        self.checksum: i64 = 0  # TCP or UDP checksum as on the wire: helps to tell a doubled frame from a repeat
+        # Payload: data[start:end]; `missing` bytes behind it were cut by the snap length
+        self.data = b""
+        self.start: i64 = 0
+        self.end: i64 = 0
+        self.missing: i64 = 0

@@ -1,0 +1,1 @@
+"""Sigma rules over new behaviours, significant exchanges and flows."""

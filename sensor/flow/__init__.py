@@ -1,0 +1,1 @@
+"""Conversations: both directions, TCP order, gaps, and the one framing loop."""

@@ -1,0 +1,79 @@
+"""Compile the hot folders with mypyc where a C compiler is there; install the same files as they are otherwise.
+
+Everything else about the package stands in pyproject.toml.
+"""
+
+import os
+import pathlib
+import shutil
+import sys
+import sysconfig
+
+from setuptools import setup
+from setuptools.command.build_ext import build_ext
+
+# The folders that see every frame. `fields.py` stays Python: its declarations are looked at, not run.
+HOT = ("contract.py", "pipeline.py", "capture", "decode", "flow", "protocols", "behaviour")
+COLD = {"__init__.py", "fields.py", "names.py"}
+
+
+def hot_files() -> list[str]:
+    """Return the files to compile; a file that says `# mypyc: off` in its first line stays as it is."""
+    root = pathlib.Path("sensor")
+    found = [p for name in HOT for p in ([root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py")))]
+    return [str(p) for p in found if p.name not in COLD and not p.read_text().startswith("# mypyc: off")]
+
+
+def why_pure() -> str:
+    """Return why nothing is compiled; empty when everything is there."""
+    if os.environ.get("OTSENSOR_PURE") == "1":
+        return "OTSENSOR_PURE=1 asks for it"
+    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
+    if not (shutil.which(os.environ.get("CC", compiler).split()[0])):
+        return f"no C compiler ({compiler}) was found; Debian: apt install gcc"
+    header = pathlib.Path(sysconfig.get_path("include"), "Python.h")
+    if not header.exists():
+        return f"Python's headers are missing ({header}); Debian: apt install python3-dev"
+    return ""
+
+
+class SayIt(build_ext):
+    """Fall back to plain Python, said aloud, when the C compiler fails."""
+
+    def run(self) -> None:
+        """Build all, or nothing: half a compiled line would be a third thing to test."""
+        try:
+            super().run()
+        except Exception as error:  # whatever a compiler does wrong, plain Python works
+            say(f"the C compiler failed ({error})")
+            self.extensions = []
+
+
+def say(reason: str) -> None:
+    """Tell on standard error that the package is installed uncompiled, and why."""
+    print(f"otsensor: installed UNCOMPILED, about twenty times slower: {reason}", file=sys.stderr, flush=True)
+
+
+def extensions() -> list:
+    """Return mypyc's extensions, none where compiling is not possible or not wanted."""
+    reason = why_pure()
+    if not reason:
+        try:
+            from mypyc.build import mypycify
+
+            built = mypycify(
+                ["--config-file=pyproject.toml", *hot_files()], opt_level="3", debug_level="0",
+                multi_file=True, group_name="otsensor", strict_dunder_typing=True,
+            )
+            for extension in built:
+                extension.extra_compile_args.append("-Wno-error")  # a newer gcc's warning must not break an install
+            return built
+        except (Exception, SystemExit) as error:
+            if os.environ.get("OTSENSOR_PURE") == "0":
+                raise
+            reason = f"mypyc failed ({error})"
+    say(reason)
+    return []
+
+
+setup(ext_modules=extensions(), cmdclass={"build_ext": SayIt})
