@@ -1,35 +1,72 @@
-"""Who does what to whom, counted: the stored identity of repeated exchanges, and what travels on when one is news.
+"""The stored identity of repeated exchanges, and its statistics.
 
-The rule it lives by: an identity is (client, server, protocol, operation, unit, target), never a port, a
-connection or a time; its statistics merge by addition.
+The rule it lives by: an identity is (client, server, protocol, operation, unit, target), never a port, a connection
+or a time; its statistics merge by addition, so that workers, files and days can be added up.
 """
-
-from __future__ import annotations
 
 import hashlib
 from typing import Final
 
 from mypy_extensions import i64
 
-from sensor.contract import OUTCOME_NAMES, Conversation, Endpoint, Exchange, Message, Target
+from sensor.contract import OUTCOME_NAMES, Endpoint, Exchange, Target
 
-# Upper bounds of the latency and interval histograms, ns: powers of four from 64 us to 4.6 h, then the rest.
+# Latencies and intervals are counted in buckets whose upper bounds are powers of four from 2**16 ns (66 us) to
+# 2**44 ns (4.9 h), and one for the rest: wide enough for a PLC's scan cycle and for a daily report.
 BUCKETS: Final = 16
+FIRST_BUCKET_BITS: Final = 16
 
-# What is new about a finding; "" when it is only significant.
-NEW_CLIENT: Final = "client"  # first exchange ever between these two in this protocol
-NEW_OPERATION: Final = "operation"
-NEW_TARGET: Final = "target"
-NEW_RANGE: Final = "range"  # the seventeenth target: from here on a range
-WIDENED: Final = "widened"  # the range grew
+
+def bucket(ns: i64) -> i64:
+    """Return the histogram bucket of a duration in nanoseconds."""
+    number: i64 = 0
+    rest = ns >> FIRST_BUCKET_BITS
+    while rest > 0 and number < BUCKETS - 1:
+        rest >>= 2
+        number += 1
+    return number
+
+
+class Durations:
+    """Count, sum, smallest, largest and histogram of durations, ns."""
+
+    def __init__(self) -> None:
+        self.count: i64 = 0
+        self.sum: i64 = 0
+        self.min: i64 = 0
+        self.max: i64 = 0
+        self.buckets: list[int] = [0] * BUCKETS
+
+    def add(self, ns: i64) -> None:
+        """Count one duration; a negative one (clocks that step back) is left out."""
+        if ns < 0:
+            return
+        if self.count == 0 or ns < self.min:
+            self.min = ns
+        if ns > self.max:
+            self.max = ns
+        self.count += 1
+        self.sum += ns
+        self.buckets[bucket(ns)] += 1
+
+    def mean(self) -> i64:
+        """Return the mean in ns, 0 when nothing was counted."""
+        return self.sum // self.count if self.count else 0
 
 
 class Behaviour:
     """One line of what is normal: "HMI-2 reads holding registers 100-139 of unit 3 on PLC-7"."""
 
     def __init__(
-        self, client: Endpoint, server: Endpoint, protocol: str, operation: str, action: str, unit: str,
-        targets: list[Target], ranged: bool,
+        self,
+        client: Endpoint,
+        server: Endpoint,
+        protocol: str,
+        operation: str,
+        action: str,
+        unit: str,
+        targets: list[Target],
+        ranged: bool,
     ) -> None:
         self.client = client
         self.server = server
@@ -38,23 +75,51 @@ class Behaviour:
         self.action = action
         self.unit = unit
         self.targets = targets
-        self.ranged = ranged
+        self.ranged = ranged  # the targets are ranges that widen, after many exact ones
         self.count: i64 = 0
         self.first_time: i64 = 0
         self.last_time: i64 = 0
-        self.outcomes: list[int] = [0] * len(OUTCOME_NAMES)
-        self.codes: dict[int, int] = {}  # refusal code -> count
-        self.latency_count: i64 = 0
-        self.latency_sum: i64 = 0
-        self.latency_min: i64 = 0
-        self.latency_max: i64 = 0
-        self.latency_buckets: list[int] = [0] * BUCKETS
-        self.interval_count: i64 = 0
-        self.interval_sum: i64 = 0
-        self.interval_min: i64 = 0
-        self.interval_max: i64 = 0
-        self.interval_buckets: list[int] = [0] * BUCKETS
-        self.verdicts: dict[int, object] = {}  # outcome*65536+code -> what detection made of it, kept by detection
+        self.accepted: i64 = 0
+        self.others: dict[int, int] = {}  # outcome other than accepted * 65536 + refusal code -> count
+        # Made when there is something to hold: most behaviours of a scan happen once.
+        self.latency: Durations | None = None
+        self.interval: Durations | None = None
+        self.verdicts: dict[int, object] | None = None  # what detection decided, by outcome and code; its own
+
+    def count_in(self, exchange: Exchange) -> None:
+        """Count one exchange."""
+        time = exchange.request_time
+        if time == 0:
+            time = exchange.response_time
+        self.count += 1
+        if self.count == 1:
+            self.first_time = time
+        else:
+            if self.interval is None:
+                self.interval = Durations()
+            self.interval.add(time - self.last_time)
+        self.last_time = time
+        if exchange.outcome == 1:
+            self.accepted += 1
+        else:
+            key: int = exchange.outcome * 65536 + (exchange.code & 0xFFFF)
+            self.others[key] = self.others.get(key, 0) + 1
+        if exchange.request_time != 0 and exchange.response_time != 0:
+            if self.latency is None:
+                self.latency = Durations()
+            self.latency.add(exchange.response_time - exchange.request_time)
+
+    def outcomes(self) -> dict[str, int]:
+        """Return how often it ended how: {"accepted": 120, "refused": 2}."""
+        counts: dict[str, int] = {"accepted": self.accepted} if self.accepted else {}
+        for key, number in self.others.items():
+            name = OUTCOME_NAMES[key // 65536]
+            counts[name] = counts.get(name, 0) + number
+        return counts
+
+    def codes(self) -> dict[int, int]:
+        """Return the protocol's refusal codes with their counts."""
+        return {key % 65536: number for key, number in self.others.items() if key // 65536 == 2}
 
     def target_text(self) -> str:
         """Write the targets as people do, joined by ", "."""
@@ -62,36 +127,18 @@ class Behaviour:
 
     def identity(self) -> str:
         """Return the stable id: a hash of the canonical identity, version 1 (hex, 32 digits)."""
+        network = self.client.network
         parts = [
-            "1", self.client.network.site, self.client.network.segment, self.client.network.vlan,
-            self.client.network.tunnel, self.client.text, self.server.text, self.protocol, self.operation, self.unit,
+            "1",
+            network.site,
+            network.segment,
+            network.vlan,
+            network.tunnel,
+            self.client.text,
+            self.server.text,
+            self.protocol,
+            self.operation,
+            self.unit,
             "*" if self.ranged else self.target_text(),
         ]
         return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
-
-
-class Finding:
-    """What travels right of the behaviour stage: a new behaviour or a significant exchange, both halves decoded."""
-
-    def __init__(
-        self, talk: Conversation, exchange: Exchange, behaviour: Behaviour, news: str,
-        request: Message | None, response: Message | None,
-    ) -> None:
-        self.talk = talk
-        self.exchange = exchange
-        self.behaviour = behaviour
-        self.news = news  # NEW_CLIENT ... WIDENED, or ""
-        self.request = request
-        self.response = response
-
-    def time(self) -> int:
-        """Return when it became known: the response's time, else the request's (ns)."""
-        return self.exchange.response_time or self.exchange.request_time
-
-    def anomalies(self) -> list[str]:
-        """Return what was odd about the messages and their pairing, without repeats."""
-        found = list(self.exchange.anomalies or [])
-        for message in (self.request, self.response):
-            if message is not None:
-                found += [kind for kind in message.anomalies if kind not in found]
-        return found

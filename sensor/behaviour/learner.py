@@ -1,0 +1,221 @@
+"""Count every exchange, and pass on only what is new or significant.
+
+The rule it lives by: a repeat costs one look-up and a few additions. A *shape* (the request's own identity bytes) is
+the key in memory; the identity behind it is worked out once, when the shape is first seen. Sixteen targets of one
+operation are kept exactly; from the seventeenth on there is one range that widens, and counts stay exact. Every table
+has a bound: what no longer fits is counted by name, and known traffic keeps flowing.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64
+
+from sensor.behaviour.behaviour import Behaviour
+from sensor.behaviour.finding import (
+    NEW_CLIENT,
+    NEW_OPERATION,
+    NEW_RANGE,
+    NEW_TARGET,
+    WIDENED,
+    Finding,
+    Findings,
+    decode_request,
+    decode_response,
+)
+from sensor.contract import Conversation, Endpoint, Exchange, Message, Sink, Target
+
+MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
+MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
+MAX_SHAPES: Final = 2048  # known shapes of one pair; a miss only costs decoding the request again
+MAX_PAIRS: Final = 65_536  # a plant has hundreds; a flood of forged addresses ends here
+MAX_BEHAVIOURS: Final = 131_072  # about 60 MB
+
+
+class Operation:
+    """All targets of one operation on one unit, between one client and one server."""
+
+    def __init__(self) -> None:
+        self.exact: dict[str, Behaviour] = {}
+        self.ranged: Behaviour | None = None
+
+
+class Pair:
+    """What one client does to one server."""
+
+    def __init__(self, client: Endpoint, server: Endpoint) -> None:
+        self.client = client
+        self.server = server
+        self.protocols: set[str] = set()
+        self.shapes: dict[bytes, Behaviour] = {}
+        self.operations: dict[str, Operation] = {}
+
+
+class Page:
+    """A conversation's two pairs, by the direction that is the client's."""
+
+    def __init__(self, forward: Pair, backward: Pair) -> None:
+        self.forward = forward
+        self.backward = backward
+
+
+class Learner(Sink):
+    """The behaviour stage: takes exchanges, keeps behaviours, hands findings on."""
+
+    def __init__(self, findings: Findings) -> None:
+        self.findings = findings
+        self.pairs: dict[int, Pair] = {}
+        self.behaviours: list[Behaviour] = []
+        self.exchanges: i64 = 0
+        self.pairs_refused: i64 = 0
+        self.behaviours_refused: i64 = 0
+
+    def exchange(self, talk: Conversation, exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
+        """Count one exchange; hand it on when it is new or significant."""
+        self.exchanges += 1
+        page = talk.account
+        if not isinstance(page, Page):
+            page = self.open_page(talk)
+        pair = page.forward if exchange.client == 0 else page.backward
+        behaviour = pair.shapes.get(exchange.shape)
+        if behaviour is None:
+            keep_answer(exchange, data, start, end)
+            self.learn(talk, pair, exchange)
+            return
+        behaviour.count_in(exchange)
+        if exchange.significant:
+            keep_answer(exchange, data, start, end)
+            self.findings.finding(Finding(talk, exchange, behaviour, ""))
+
+    def open_page(self, talk: Conversation) -> Page:
+        """Find or make both pairs of a conversation."""
+        page = Page(self.pair(talk.opener, talk.answerer), self.pair(talk.answerer, talk.opener))
+        talk.account = page
+        return page
+
+    def pair(self, client: Endpoint, server: Endpoint) -> Pair:
+        """Return the pair of a client and a server; a fresh unkept one when the table is full."""
+        key: int = (client.number << 32) | server.number
+        pair = self.pairs.get(key)
+        if pair is None:
+            pair = Pair(client, server)
+            if len(self.pairs) < MAX_PAIRS:
+                self.pairs[key] = pair
+            else:
+                self.pairs_refused += 1
+        return pair
+
+    def learn(self, talk: Conversation, pair: Pair, exchange: Exchange) -> None:
+        """Find the behaviour of a shape not seen before, and hand on what is new about it."""
+        message = first_message(talk, exchange)
+        if message is None or not (exchange.request or exchange.response):
+            return
+        known = exchange.protocol in pair.protocols
+        operation = pair.operations.get(f"{exchange.protocol} {message.operation} {message.unit}")
+        news = NEW_CLIENT if not known else NEW_OPERATION if operation is None else NEW_TARGET
+        if operation is None:
+            operation = Operation()
+            pair.operations[f"{exchange.protocol} {message.operation} {message.unit}"] = operation
+        pair.protocols.add(exchange.protocol)
+        behaviour = operation.ranged
+        if behaviour is not None:
+            news = WIDENED if widen(behaviour.targets, message.targets) else ""
+        else:
+            text = ", ".join([str(target) for target in message.targets])
+            behaviour = operation.exact.get(text)
+            if behaviour is not None:
+                news = ""  # another shape of the same identity
+            elif len(operation.exact) < MAX_EXACT:
+                behaviour = self.begin(pair, exchange, message, False)
+                operation.exact[text] = behaviour
+            else:
+                news = NEW_RANGE
+                behaviour = self.begin(pair, exchange, message, True)
+                operation.ranged = behaviour
+                for other in operation.exact.values():
+                    widen(behaviour.targets, other.targets)
+        if len(pair.shapes) < MAX_SHAPES:
+            pair.shapes[exchange.shape] = behaviour
+        behaviour.count_in(exchange)
+        if news or exchange.significant:
+            finding = Finding(talk, exchange, behaviour, news)
+            finding.keep(message)
+            self.findings.finding(finding)
+
+    def begin(self, pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Behaviour:
+        """Make a behaviour; one that no longer fits is counted and not kept."""
+        behaviour = Behaviour(
+            pair.client,
+            pair.server,
+            exchange.protocol,
+            message.operation,
+            message.action,
+            message.unit,
+            [Target(target.space, target.first, target.last) for target in message.targets],
+            ranged,
+        )
+        if len(self.behaviours) < MAX_BEHAVIOURS:
+            self.behaviours.append(behaviour)
+        else:
+            self.behaviours_refused += 1
+        return behaviour
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {
+            "exchanges": self.exchanges,
+            "behaviours": len(self.behaviours),
+            "pairs": len(self.pairs),
+            "pairs_refused": self.pairs_refused,
+            "behaviours_refused": self.behaviours_refused,
+        }
+
+    def opened(self, talk: Conversation) -> None:
+        """Hand on that a conversation began."""
+        self.findings.opened(talk)
+
+    def closed(self, talk: Conversation) -> None:
+        """Hand on that a conversation ended."""
+        self.findings.closed(talk)
+
+    def message(self, talk: Conversation, message: Message) -> None:
+        """Hand on a message somebody asked for."""
+        self.findings.message(talk, message)
+
+    def oddity(self, talk: Conversation, kind: str, direction: i64, time: i64, number: i64, sample: bytes) -> None:
+        """Hand on what was wrong with a stream."""
+        self.findings.oddity(talk, kind, direction, time, number, sample)
+
+
+def keep_answer(exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
+    """Copy the last message of an exchange, which lies in a block that will not stay."""
+    if end > start and exchange.response_time != 0:
+        exchange.response = data[start:end]
+
+
+def first_message(talk: Conversation, exchange: Exchange) -> Message | None:
+    """Decode the message that says what an exchange is about: the request, or what came without one."""
+    return decode_request(talk, exchange) if exchange.request else decode_response(talk, exchange)
+
+
+def widen(ranges: list[Target], targets: list[Target]) -> bool:
+    """Widen `ranges` until they cover `targets`; return whether they grew."""
+    grew = False
+    for target in targets:
+        space = target.space
+        found: Target | None = None
+        for known in ranges:
+            if known.space == space:
+                found = known
+                break
+        if found is None:
+            if len(ranges) < MAX_SPACES:
+                ranges.append(Target(space, target.first, target.last))
+                grew = True
+        else:
+            if target.first < found.first:
+                found.first = target.first
+                grew = True
+            if target.last > found.last:
+                found.last = target.last
+                grew = True
+    return grew
