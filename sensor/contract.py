@@ -154,6 +154,17 @@ class Message:
         self.time: i64 = 0
         self.number: i64 = 0
         self.source: i64 = 0
+        self.talk: "Conversation | None" = None  # the conversation it was said in
+
+    @property
+    def sender(self) -> "Endpoint | None":
+        """Who said it; None before the framing loop has placed it."""
+        return self.talk.sender(self.direction) if self.talk is not None else None
+
+    @property
+    def receiver(self) -> "Endpoint | None":
+        """Whom it was said to."""
+        return self.talk.sender(1 - self.direction) if self.talk is not None else None
 
     def fields(self) -> dict[str, object]:
         """Return the protocol's own fields under their vocabulary names; absent ones are left out."""

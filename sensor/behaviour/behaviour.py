@@ -43,8 +43,7 @@ class Durations:
             return
         if self.count == 0 or ns < self.min:
             self.min = ns
-        if ns > self.max:
-            self.max = ns
+        self.max = max(self.max, ns)
         self.count += 1
         self.sum += ns
         self.buckets[bucket(ns)] += 1

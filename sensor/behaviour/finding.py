@@ -52,7 +52,7 @@ class Finding:
 
     def time(self) -> i64:
         """Return when it became known: the response's time, else the request's (ns)."""
-        return self.exchange.response_time if self.exchange.response_time else self.exchange.request_time
+        return self.exchange.response_time or self.exchange.request_time
 
     def anomalies(self) -> list[str]:
         """Return what was odd about the messages and their pairing, without repeats."""
