@@ -3,12 +3,12 @@
 The rule it lives by: rules, documents, templates, docs and the comparison with tshark are all made from here.
 """
 
-from __future__ import annotations
-
 import dataclasses
 import difflib
+import functools
 import importlib
-from collections.abc import Iterable, Iterator, Mapping
+import importlib.util
+from collections.abc import Iterable, Iterator
 
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip")
 
@@ -29,6 +29,7 @@ class Field:
     tshark: str = ""  # the twin in Wireshark's display filters
     many: bool = False
     identity: bool = False
+    values: tuple[str, ...] = ()  # the only values it takes; empty: open
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,3 +39,68 @@ class Anomaly:
     name: str  # "byte_count_mismatch"
     meaning: str
     section: str = ""
+
+
+class Vocabulary:
+    """All fields and anomalies by name."""
+
+    def __init__(self, fields: Iterable[Field], anomalies: Iterable[Anomaly]) -> None:
+        self.fields: dict[str, Field] = {}
+        for field in fields:
+            if self.fields.setdefault(field.name, field) != field:
+                raise ValueError(f"the field {field.name} is declared twice, and differently")
+        self.anomalies = {anomaly.name: anomaly for anomaly in anomalies}
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.fields
+
+    def __getitem__(self, name: str) -> Field:
+        return self.fields[name]
+
+    def __iter__(self) -> Iterator[Field]:
+        return iter(self.fields.values())
+
+    def __len__(self) -> int:
+        return len(self.fields)
+
+    def get(self, name: str) -> Field | None:
+        """Return the field of this name, None when it is not declared."""
+        return self.fields.get(name)
+
+    def values(self, field: Field) -> tuple[str, ...]:
+        """Return the only values a field takes; empty when it is open."""
+        return tuple(self.anomalies) if field.name == "ot.anomalies" else field.values
+
+    def nearest(self, name: str) -> str:
+        """Return the declared name most like `name`, "" when none is like it."""
+        return nearest(name, self.fields)
+
+
+def nearest(word: str, words: Iterable[str]) -> str:
+    """Return the one of `words` most like `word`: the same last part counts; "" when none is like it."""
+    known = list(words)
+    found = difflib.get_close_matches(word, known, 1, 0.6)
+    if found:
+        return found[0]
+    last = word.rsplit(".", 1)[-1]
+    return next((name for name in known if name.rsplit(".", 1)[-1] == last), "")
+
+
+def gather(packages: Iterable[str]) -> Vocabulary:
+    """Return the common words and those of these protocol packages (dotted names)."""
+    # Found by name, not imported: the vocabulary stands before the protocols on the line.
+    modules = [importlib.import_module(name) for name in ("sensor.fields", "sensor.ecs")]
+    for package in packages:
+        if importlib.util.find_spec(f"{package}.fields") is not None:
+            modules.append(importlib.import_module(f"{package}.fields"))  # noqa: PERF401  # two calls read better apart
+    return Vocabulary(
+        [field for module in modules for field in getattr(module, "FIELDS", ())],
+        [anomaly for module in modules for anomaly in getattr(module, "ANOMALIES", ())],
+    )
+
+
+@functools.cache
+def vocabulary() -> Vocabulary:
+    """Return the words of everything shipped with us."""
+    discovery = importlib.import_module("sensor.protocols.discovery")
+    return gather(package.__name__ for package in discovery.packages())
