@@ -1,0 +1,157 @@
+"""Who is there: an asset for each endpoint that was seen.
+
+The rule it lives by: an asset comes from traffic alone and is bounded in number; group addresses are nobody. Assets
+follow endpoints: two addresses of one network card stay two assets that name the same MAC.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sensor.inventory.asset import MAX_BEHAVIOURS, MAX_PORTS, MAX_UNITS, Asset, Fact
+from sensor.inventory.conduct import Role, role
+from sensor.inventory.oui import vendor
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from sensor.behaviour.behaviour import Behaviour
+    from sensor.behaviour.finding import Finding
+    from sensor.contract import Conversation, Endpoint, Message
+
+MAX_ASSETS: Final = 65_536  # a /16 swept by a scan
+ROUTER_ADDRESSES: Final = 5  # so many IP addresses behind one MAC: it forwards for others
+TRANSPORTS: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
+
+
+class Inventory:
+    """All assets, with what the recorder tells about them."""
+
+    def __init__(self, names: Mapping[str, str], identity_fields: Mapping[str, str]) -> None:
+        """`names`: address text to the name people gave; `identity_fields`: vocabulary field to asset attribute."""
+        self.names = names
+        self.identity_fields = identity_fields
+        self.assets: dict[int, Asset] = {}  # by endpoint number
+        self.behind: dict[bytes, set[int]] = {}  # MAC to the IP endpoints seen with it
+        self.refused = 0
+
+    def asset(self, endpoint: Endpoint, time: int) -> Asset | None:
+        """Find or make the asset of an endpoint; None for group addresses and when the table is full."""
+        asset = self.assets.get(endpoint.number)
+        if asset is not None:
+            asset.first_time = min(asset.first_time, time)
+            asset.last_time = max(asset.last_time, time)
+            return asset
+        if not is_somebody(endpoint.address):
+            return None
+        if len(self.assets) >= MAX_ASSETS:
+            self.refused += 1
+            return None
+        asset = Asset(endpoint, time, time, name=self.names.get(endpoint.text, ""))
+        self.assets[endpoint.number] = asset
+        return asset
+
+    def opened(self, talk: Conversation, time: int) -> None:
+        """A conversation began: its opener has sent."""
+        opener = self.asset(talk.opener, time)
+        if opener is not None:
+            opener.heard = True
+            self.see_mac(opener)
+        self.asset(talk.answerer, time)
+
+    def closed(self, talk: Conversation, time: int, answers: int) -> None:
+        """A conversation ended after `answers` frames from the answerer."""
+        opener, answerer = self.asset(talk.opener, time), self.asset(talk.answerer, time)
+        service = service_of(talk)
+        if answers == 0:
+            if opener is not None and is_somebody(talk.answerer.address) and talk.transport in (6, 17):
+                opener.sought += 1
+            return
+        if answerer is not None:
+            answerer.heard = True
+            self.see_mac(answerer)
+            if len(answerer.serves) < MAX_PORTS:
+                answerer.serves[service] = None
+        if opener is not None and len(opener.uses) < MAX_PORTS:
+            opener.uses[service] = None
+
+    def see_mac(self, asset: Asset) -> None:
+        """Note the MAC an endpoint sends with, and its vendor."""
+        mac = asset.endpoint.mac or (asset.endpoint.address if len(asset.endpoint.address) == 6 else b"")
+        if not mac or mac in asset.macs or len(asset.macs) >= MAX_PORTS:
+            return
+        asset.macs[mac] = None
+        self.behind.setdefault(mac, set()).add(asset.endpoint.number)
+        name = vendor(mac)
+        if name:
+            asset.learn(Fact("vendor", name, "oui", 0.5, asset.last_time, asset.last_time))
+
+    def find(self, finding: Finding) -> list[tuple[Asset, Fact]]:
+        """Take a finding: conduct, units and identity; return the facts that are new."""
+        behaviour, time = finding.behaviour, finding.time()
+        client, server = self.asset(behaviour.client, time), self.asset(behaviour.server, time)
+        if client is not None:
+            self.act(client, client.as_client, finding)
+        if server is None:
+            return []
+        self.act(server, server.as_server, finding)
+        if finding.exchange.response_time and behaviour.unit and len(server.units) < MAX_UNITS:
+            server.units[behaviour.protocol, behaviour.unit] = None
+        if finding.response is None or behaviour.action not in ("identify", "read", "diagnose"):
+            return []
+        return [(server, fact) for fact in self.stated(finding.response, finding) if server.learn(fact)]
+
+    def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
+        """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""
+        asset.heard = asset.heard or asset.endpoint is finding.talk.sender(finding.exchange.client)
+        room = 2 * MAX_BEHAVIOURS if finding.news in ("client", "operation") else MAX_BEHAVIOURS
+        if finding.news and len(behaviours) < room:
+            behaviours.append(finding.behaviour)
+
+    def stated(self, message: Message, finding: Finding) -> Iterable[Fact]:
+        """Return what a device says about itself in a message, by the fields declared as facts."""
+        for name, value in message.fields().items():
+            attribute = self.identity_fields.get(name)
+            if attribute and value not in (None, "", []):
+                text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+                time = finding.time()
+                yield Fact(attribute, text, message.protocol, 1.0, time, time, message.number, message.source)
+
+    def role(self, endpoint: Endpoint) -> Role:
+        """Return an endpoint's role as of now."""
+        asset = self.assets.get(endpoint.number)
+        if asset is None:
+            return Role("", "not an asset")
+        if len(self.behind.get(endpoint.mac, ())) >= ROUTER_ADDRESSES and not asset.as_server and not asset.as_client:
+            return Role("host", "seen through a router")
+        return role(asset)
+
+    def shown(self) -> list[Asset]:
+        """Return the assets worth a line: all that were heard, without MAC entries that an IP entry covers."""
+        covered = {mac for asset in self.assets.values() if len(asset.endpoint.address) != 6 for mac in asset.macs}
+        return [
+            asset
+            for asset in self.assets.values()
+            if asset.heard and not (len(asset.endpoint.address) == 6 and asset.endpoint.address in covered)
+        ]
+
+
+def is_somebody(address: bytes) -> bool:
+    """Say whether an address can be one machine's: not a group, broadcast or unspecified one."""
+    if not any(address):
+        return False
+    if len(address) == 4:
+        return address[0] < 224 and address[3] != 255
+    if len(address) == 16:
+        return address[0] != 0xFF
+    return not address[0] & 0x01
+
+
+def service_of(talk: Conversation) -> str:
+    """Name what a conversation used: "modbus/502", "tcp/80", "arp"."""
+    if talk.dissector is not None:
+        return f"{talk.dissector.protocol}/{talk.answerer_port}"
+    transport = TRANSPORTS.get(talk.transport, f"ip-{talk.transport}")
+    if talk.transport in (6, 17):
+        return f"{transport}/{talk.answerer_port}"
+    return transport if talk.transport else f"0x{talk.ethertype:04x}"
