@@ -97,7 +97,7 @@ class Inventory:
         self.act(server, server.as_server, finding)
         if finding.exchange.response_time and behaviour.unit and len(server.units) < MAX_UNITS:
             server.units[behaviour.protocol, behaviour.unit] = None
-        if finding.response is None or behaviour.action not in ("identify", "read", "diagnose"):
+        if behaviour.action not in ("identify", "diagnose") or finding.response is None:
             return []
         return [(server, fact) for fact in self.stated(finding.response, finding) if server.learn(fact)]
 

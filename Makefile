@@ -1,0 +1,54 @@
+# One door for people and for CI. `make help` lists what is behind it.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := sensor setup.py pyproject.toml
+
+.DEFAULT_GOAL := help
+
+help: ## list these targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# A fresh environment whenever the package's own files changed: an installed copy, never an editable one, because
+# compiled modules left in the tree would hide later edits.
+$(VENV)/installed: $(shell find sensor rules -type f -not -name '*.pyc') setup.py pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'make: python3 -m venv failed; Debian: apt install python3-venv' >&2; exit 1; }
+	@echo 'Installing otsensor into $(VENV): compiling takes a minute or two ...'
+	@rm -rf build
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[test]'
+	@rm -rf build
+	@$(BIN)/otsensor --version
+	@touch $@
+
+install: $(VENV)/installed ## install into .venv, compiled where a C compiler is there (OTSENSOR_PURE=1: as it is)
+
+run: install ## set up, then read the plant of pcaps/ into plant.db
+	@$(BIN)/otsensor read pcaps/plant.pcapng --db plant.db
+
+test: install ## set up, then run the tests on the installed package and on the source tree
+	@$(BIN)/python -P -m pytest -q
+	@$(BIN)/python -m pytest -q -m 'not slow' tests
+
+lint: ## ruff: style, order and common errors
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[lint]' 2>/dev/null || true
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
+
+type: ## mypy, strict
+	@$(BIN)/mypy
+
+bench: install ## packets per CPU second and memory, compiled and uncompiled, and beside Suricata where it is installed
+	@$(BIN)/python -m bench
+
+conformance: install ## compare with tshark, message by message, over the shared captures
+	@$(BIN)/python -m tests.conformance
+
+fuzz: install ## many more hostile inputs than the tests take time for
+	@OTSENSOR_FUZZ=1 $(BIN)/python -P -m pytest -q tests -k 'hostile or garbage or property or fuzz'
+
+docs: install ## write the generated pages of docs/ anew
+	@$(BIN)/python -m sensor.docs
+
+golden: install ## write the golden files anew; read the difference before you commit it
+	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
+
+.PHONY: help install run test lint type bench conformance fuzz docs golden

@@ -1,0 +1,1 @@
+"""The benchmark: two captures of our own, and what reading them costs."""

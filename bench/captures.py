@@ -1,0 +1,145 @@
+"""Write the two captures of the benchmark: a plant's traffic, a million packets each.
+
+Mixed: 60 % Modbus (20 masters x 25 PLCs), 15 % DNP3, 15 % S7, 10 % IT. *steady*: each connection cycles through its own
+4 to 12 polls, as masters do; one in ten writes a set point among them. *distinct*: nearly every request asks for
+something else. The same seed gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+import random
+import struct
+from typing import TYPE_CHECKING
+
+from bench import dnp3, modbus, s7
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+HERE = pathlib.Path(__file__).parent
+SHARES = (("modbus", 0.60), ("dnp3", 0.15), ("s7", 0.15), ("it", 0.10))
+ACKS = 0.39  # of the answers are acknowledged by an empty segment of their own
+START = 1_750_000_000_000_000  # us
+STEP = 20  # us between packets: a 50,000 packets a second mirror port
+
+Exchange = tuple[bytes, bytes]
+
+
+class Connection:
+    """One TCP connection: it knows its headers and sequence numbers."""
+
+    def __init__(self, client: int, server: int, port: int, exchanges: Callable[[], Exchange]) -> None:
+        self.ends = (client, server)
+        self.ports = (49152 + (client * 31 + server) % 16000, port)
+        self.sequence = [1000, 5000]
+        self.identification = [1, 1]
+        self.exchanges = exchanges
+
+    def frame(self, direction: int, payload: bytes, flags: int = 0x18) -> bytes:
+        """Return the next frame of one direction."""
+        source, destination = self.ends[direction], self.ends[1 - direction]
+        header = struct.pack(
+            ">6s6sHBBHHHBBHIIHHIIBBHHH",
+            b"\x00\x1b\x1b" + destination.to_bytes(3, "big"), b"\x00\x0e\x8c" + source.to_bytes(3, "big"), 0x0800,
+            0x45, 0, 40 + len(payload), self.identification[direction], 0x4000, 64, 6, 0,
+            0x0A000000 + source, 0x0A000000 + destination,
+            self.ports[direction], self.ports[1 - direction],
+            self.sequence[direction], self.sequence[1 - direction], 0x50, flags, 8192,
+            (self.sequence[direction] * 7 + len(payload)) & 0xFFFF, 0,
+        )  # fmt: skip
+        self.identification[direction] = self.identification[direction] % 65535 + 1
+        self.sequence[direction] = (self.sequence[direction] + len(payload) + (flags & 2) // 2) & 0xFFFFFFFF
+        return header + payload
+
+    def handshake(self) -> Iterator[bytes]:
+        """Open it."""
+        yield self.frame(0, b"", 0x02)
+        yield self.frame(1, b"", 0x12)
+        yield self.frame(0, b"", 0x10)
+
+    def turn(self, chance: random.Random) -> Iterator[bytes]:
+        """Ask, answer, and sometimes acknowledge."""
+        request, response = self.exchanges()
+        yield self.frame(0, request)
+        yield self.frame(1, response)
+        if chance.random() < ACKS:
+            yield self.frame(0, b"", 0x10)
+
+
+def it_exchange(chance: random.Random) -> Exchange:
+    """Return an encrypted-looking exchange of the office network."""
+    return (
+        b"\x17\x03\x03" + chance.randbytes(chance.randrange(60, 400)),
+        b"\x17\x03\x03" + chance.randbytes(chance.randrange(200, 1400)),
+    )
+
+
+def connections(steady: bool, chance: random.Random) -> dict[str, list[Connection]]:
+    """Return the plant's connections by kind."""
+
+    def many(
+        kind: Callable[[int], Callable[[], Exchange]], port: int, first: int, masters: int, servers: int
+    ) -> list[Connection]:
+        return [
+            Connection(first + m, first * 100 + m * servers + s, port, kind(s))
+            for m in range(masters)
+            for s in range(servers)
+        ]
+
+    return {
+        "modbus": many(lambda _: modbus.station(steady, chance), 502, 10, 20, 25),
+        "dnp3": many(lambda s: dnp3.station(steady, chance, s), 20000, 30, 5, 20),
+        "s7": many(lambda _: s7.station(steady, chance), 102, 40, 5, 20),
+        "it": many(lambda _: lambda: it_exchange(chance), 443, 60, 15, 10),
+    }
+
+
+def frames(steady: bool, packets: int, seed: int) -> Iterator[bytes]:
+    """Yield the frames of one capture."""
+    chance = random.Random(seed)
+    plant = connections(steady, chance)
+    kinds = [kind for kind, _ in SHARES]
+    weights = [share for _, share in SHARES]
+    turns = dict.fromkeys(kinds, 0)
+    written = 0
+    for connection in (one for many in plant.values() for one in many):
+        for frame in connection.handshake():
+            written += 1
+            yield frame
+    while written < packets:
+        for kind in chance.choices(kinds, weights, k=1000):
+            connection = plant[kind][turns[kind] % len(plant[kind])]
+            turns[kind] += 1
+            for frame in connection.turn(chance):
+                written += 1
+                yield frame
+            if written >= packets:
+                break
+
+
+def write(path: pathlib.Path, steady: bool, packets: int, seed: int = 1) -> None:
+    """Write one capture of exactly `packets` packets."""
+    with path.open("wb") as file:
+        file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
+        for number, frame in zip(range(packets), frames(steady, packets, seed), strict=False):
+            time = START + number * STEP
+            file.write(struct.pack("<IIII", time // 1_000_000, time % 1_000_000, len(frame), len(frame)) + frame)
+
+
+def main() -> None:
+    """Write both captures beside this file unless they are there."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--packets", type=int, default=1_000_000)
+    parser.add_argument("--folder", type=pathlib.Path, default=HERE)
+    options = parser.parse_args()
+    for name, steady in (("steady", True), ("distinct", False)):
+        path = options.folder / f"{name}-{options.packets}.pcap"
+        if not path.exists():
+            write(path, steady, options.packets)
+        print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,113 @@
+"""What the people of the plant tell the sensor: where it stands, and what they call their machines.
+
+The rule it lives by: every key is checked, and a wrong one is answered with its place and the nearest right name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import ipaddress
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterator
+
+KEYS = {
+    "site": "name of the site, part of every asset's key",
+    "segment": "name of the network segment, part of every asset's key",
+    "interfaces": "capture interface or file name to segment, where one sensor sees several",
+    "assets": "address to the name people use for the machine",
+}
+
+
+class ConfigError(Exception):
+    """The configuration is wrong; the text has one line for each fault."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Config:
+    """A checked configuration."""
+
+    site: str = ""
+    segment: str = ""
+    interfaces: dict[str, str] = dataclasses.field(default_factory=dict)
+    assets: dict[str, str] = dataclasses.field(default_factory=dict)
+
+    def place(self, *names: str) -> tuple[str, str]:
+        """Return site and segment of a frame source known by any of `names`."""
+        for name in names:
+            if name in self.interfaces:
+                return self.site, self.interfaces[name]
+        return self.site, self.segment
+
+
+def load(path: pathlib.Path) -> Config:
+    """Read a configuration file; raise ConfigError with all its faults."""
+    try:
+        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: is not YAML: {error}") from None
+    if root is None:
+        return Config()
+    faults = list(check(root, str(path)))
+    if faults:
+        raise ConfigError("\n".join(faults))
+    # From the nodes, not from loaded values: YAML takes some MAC addresses for numbers to the base of sixty.
+    return Config(**{key.value: normal(key.value, value) for key, value in root.value})
+
+
+def check(root: yaml.Node, path: str) -> Iterator[str]:
+    """Say what is wrong, each with file and line."""
+    if not isinstance(root, yaml.MappingNode):
+        yield f"{place(path, root)}: expected keys with values, found a {root.id}"
+        return
+    for key, value in root.value:
+        if key.value not in KEYS:
+            near = difflib.get_close_matches(str(key.value), KEYS, 1) or ["one of " + ", ".join(KEYS)]
+            yield f"{place(path, key)}: unknown key {key.value!r}; did you mean {near[0]}?"
+        elif key.value in ("interfaces", "assets"):
+            yield from check_names(key.value, value, path)
+        elif not isinstance(value, yaml.ScalarNode):
+            yield f"{place(path, value)}: {key.value} is a name, found a {value.id}"
+
+
+def check_names(key: str, value: yaml.Node, path: str) -> Iterator[str]:
+    """Check a mapping of names to names; those of assets must be addresses."""
+    if not isinstance(value, yaml.MappingNode):
+        yield f"{place(path, value)}: {key} is a list of 'name: value' lines, found a {value.id}"
+        return
+    for name, text in value.value:
+        if not isinstance(text, yaml.ScalarNode):
+            yield f"{place(path, text)}: {key}.{name.value} is a name, found a {text.id}"
+        if key == "assets" and not is_address(str(name.value)):
+            yield f"{place(path, name)}: {name.value!r} is not an IP or MAC address"
+
+
+def place(path: str, node: yaml.Node) -> str:
+    """Write where a node stands."""
+    return f"{path}:{node.start_mark.line + 1}"
+
+
+def is_address(text: str) -> bool:
+    """Say whether a text is an IP address or a MAC like 00:1b:1b:00:00:01."""
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        parts = text.split(":")
+        return len(parts) == 6 and all(
+            len(part) == 2 and set(part.lower()) <= set("0123456789abcdef") for part in parts
+        )
+    return True
+
+
+def normal(key: str, value: yaml.Node) -> Any:
+    """Return a value as the sensor compares it: names as text, addresses in lower case."""
+    if isinstance(value, yaml.MappingNode):
+        return {name.value.lower() if key == "assets" else name.value: text.value for name, text in value.value}
+    return value.value
