@@ -26,13 +26,14 @@ class Segment:
         self.interface: i64 = 0  # index of the capture interface within the file
         self.length: i64 = 0  # bytes on the wire
         self.kind: i64 = 0  # one of decode.kinds
+        self.oddity: i64 = 0  # the first that was noted, one of decode.oddities; 0 when nothing was wrong
         # Link: (frame, mac_at) is where destination and source MAC lie; mac_at < 0 when there are none
         self.frame = b""
         self.mac_at: i64 = -1
-        self.ethertype: i64 = 0
+        self.ethertype: i64 = 0  # the innermost; 802.3: DSAP and SSAP, or the protocol of a vendor's SNAP
         self.vlan: i64 = 0  # stack of tags, 0 when untagged: each tag shifts left 13 and adds 0x1000 | VLAN id
-        self.tunnel = b""  # outer path, as a key: b"" when there is none
-        self.tunnel_text = ""  # the same for people: "gre 192.0.2.1>192.0.2.2"
+        self.tunnel = b""  # outer path, as a key: b"" when there is none; the same for both directions
+        self.tunnel_text = ""  # the same for people: "gre 192.0.2.1<>192.0.2.2", outermost first
         # Network: `key` is source address, destination address, source port, destination port as on the wire:
         # 12 bytes IPv4, 36 bytes IPv6; for other frames source MAC, destination MAC, ethertype (14 bytes)
         self.version: i64 = 0  # 4, 6, 0 for other frames
@@ -53,3 +54,33 @@ class Segment:
         self.start: i64 = 0
         self.end: i64 = 0
         self.missing: i64 = 0
+
+    def begin(self, data: bytes, time: i64, length: i64) -> None:
+        """Forget the frame before; `number`, `source` and `interface` are the caller's."""
+        self.time = time
+        self.length = length
+        self.oddity = 0
+        self.frame = data
+        self.mac_at = -1
+        self.ethertype = 0
+        self.vlan = 0
+        self.tunnel = b""
+        self.tunnel_text = ""
+        self.key = b""
+        self.data = data
+        self.start = self.end = self.missing = 0
+        self.forget_packet()
+
+    def forget_packet(self) -> None:
+        """Forget the network and transport headers: another packet was found inside."""
+        self.version = 0
+        self.protocol = 0
+        self.ip_id = 0
+        self.ttl = 0
+        self.source_port = 0
+        self.destination_port = 0
+        self.sequence = 0
+        self.acknowledgement = 0
+        self.flags = 0
+        self.window = 0
+        self.checksum = 0
