@@ -276,6 +276,19 @@ class Protocol:
         raise NotImplementedError
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
+class Carrier(Protocol):
+    """A protocol that frames for others and probes what is inside, as TPKT and COTP do for S7comm.
+
+    Its dissector's frames hold those of the inner protocols: their dissectors are given the payload, joined where it
+    was fragmented. An inner glance that returns PART with `exchange` set says: this belongs to that one's response.
+    """
+
+    def __init__(self, name: str, transports: tuple[str, ...], ports: tuple[int, ...]) -> None:
+        super().__init__(name, transports, ports)
+        self.inner: list[Protocol] = []  # filled by the discovery: those that name this one in `transports`
+
+
 class Conversation:
     """Both ends of a flow as the stages after it see them. `flow.Flow` adds what is counted."""
 

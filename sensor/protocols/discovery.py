@@ -15,7 +15,7 @@ import sys
 from types import ModuleType
 
 import sensor.protocols
-from sensor.contract import Protocol
+from sensor.contract import Carrier, Protocol
 
 
 @functools.cache
@@ -43,4 +43,8 @@ def dropped_in(folder: pathlib.Path) -> list[ModuleType]:
 def find(folders: tuple[pathlib.Path, ...] = ()) -> list[Protocol]:
     """Return every protocol, shipped and dropped in; one folder may offer several."""
     modules = [*packages(), *(module for folder in folders for module in dropped_in(folder))]
-    return [protocol for module in modules for protocol in getattr(module, "PROTOCOLS", ())]
+    protocols: list[Protocol] = [protocol for module in modules for protocol in getattr(module, "PROTOCOLS", ())]
+    for carrier in protocols:
+        if isinstance(carrier, Carrier):
+            carrier.inner = [protocol for protocol in protocols if carrier.name in protocol.transports]
+    return protocols
