@@ -146,7 +146,8 @@ class Decoder:
         segment.missing = 0
         if step >= FLOWING and frame.wire > frame.end:
             segment.missing = frame.wire - max(frame.at, frame.end)
-            frame.note(PAYLOAD_CUT)
+            if captured < original:
+                frame.note(PAYLOAD_CUT)
         self.walked[step] += 1
         return step
 

@@ -24,7 +24,7 @@ from sensor.decode.kinds import (
     UNADDRESSED,
     UNKNOWN_LINK,
 )
-from sensor.decode.oddities import LLC_LENGTH_BEYOND_FRAME, PPPOE_BAD, VLAN_STACK_DEEP
+from sensor.decode.oddities import LLC_LENGTH_BEYOND_FRAME, PPPOE_BAD, PPPOE_LENGTH_BEYOND_FRAME, VLAN_STACK_DEEP
 
 LINK_ETHERNET: Final = 1
 MAX_TAGS: Final = 8  # provider, customer, redundancy tags: real networks stay under five
@@ -263,9 +263,11 @@ def pppoe(frame: Frame) -> i64:
         return lack
     data = frame.data
     at = frame.at
-    if u16(data, at) != 0x1100 or not frame.narrow(at + 6 + u16(data, at + 4)):
+    if u16(data, at) != 0x1100:
         frame.note(PPPOE_BAD)
         return not_ip(frame, NON_IP, frame.type_at)
+    if not frame.narrow(at + 6 + u16(data, at + 4)):
+        frame.note(PPPOE_LENGTH_BEYOND_FRAME)
     frame.at += 6
     return PPP
 

@@ -42,7 +42,7 @@ class Frame:
         self.data = b""
         self.at: i64 = 0  # where the next header begins
         self.end: i64 = 0  # where the bytes that are there end
-        self.wire: i64 = 0  # where they ended on the wire: further when the snap length cut
+        self.wire: i64 = 0  # where they ended on the wire: further when a snap length or a mirror cut
         self.type_at: i64 = 0  # where the last ethertype lies
         self.source_at: i64 = -1  # where a sender's 6-byte link address lies that has no receiver beside it
         self.addresses_at: i64 = 0  # IP source and destination
@@ -78,12 +78,14 @@ class Frame:
         return self.at + count <= self.end
 
     def narrow(self, stop: i64) -> bool:
-        """Let the packet end at `stop` as its header says; false when that lies beyond what was on the wire."""
-        if stop > self.wire:
-            return False
+        """Let the packet end at `stop` as its header says; false when that lies beyond what was on the wire.
+
+        Mirrors and capture tools may cut frames without telling: what is not there then counts as missing.
+        """
+        beyond = stop > self.wire
         self.wire = stop
         self.end = min(self.end, stop)
-        return True
+        return not beyond
 
     def note(self, oddity: i64) -> None:
         """Count an oddity; the frame's first one stands in the Segment."""

@@ -7,29 +7,30 @@ from typing import Final
 
 NONE: Final = 0
 HEADER_BEYOND_PACKET: Final = 1  # a header needs more bytes than the packet around it has
-PAYLOAD_CUT: Final = 2  # the snap length cut the payload
+PAYLOAD_CUT: Final = 2  # by the snap length or a mirror
 LLC_LENGTH_BEYOND_FRAME: Final = 3
 VLAN_STACK_DEEP: Final = 4  # more tags than `segment.vlan` holds
-PPPOE_BAD: Final = 5
-BAD_IP_VERSION: Final = 6  # not the version that the header before announced
-BAD_IHL: Final = 7
-BAD_IPV4_CHECKSUM: Final = 8  # 0 is not counted: the sender's network card fills it in after the capture
-IP_TOTAL_LENGTH_SHORT: Final = 9  # shorter than its own header
-IP_TOTAL_LENGTH_BEYOND_FRAME: Final = 10
-EXTENSION_HEADERS_MANY: Final = 11
-FRAGMENT_OVERLAP: Final = 12
-FRAGMENT_EMPTY: Final = 13
-FRAGMENT_UNALIGNED: Final = 14  # not the last one, and not a multiple of 8 bytes
-FRAGMENT_BEYOND_64K: Final = 15  # "ping of death"
-FRAGMENT_ENDS_DIFFER: Final = 16  # two last ones, or bytes behind the last one
-FRAGMENT_TINY: Final = 17  # the first one does not hold the transport's header: an old way past filters
-FRAGMENTS_MANY: Final = 18  # of one datagram
-FRAGMENTS_EVICTED: Final = 19  # datagrams given up to make room
-FRAGMENTS_EXPIRED: Final = 20  # datagrams given up because the rest did not come
-TCP_OFFSET_BAD: Final = 21
-UDP_LENGTH_MISMATCH: Final = 22  # shorter than the packet around it, as some stacks pad
-UDP_LENGTH_BAD: Final = 23  # shorter than its header or longer than the packet around it
-GRE_UNKNOWN: Final = 24  # a GRE version or payload that is not decoded: the frame stays the outer packet
+PPPOE_BAD: Final = 5  # version, type or code
+PPPOE_LENGTH_BEYOND_FRAME: Final = 6
+BAD_IP_VERSION: Final = 7  # not the version that the header before announced
+BAD_IHL: Final = 8
+BAD_IPV4_CHECKSUM: Final = 9  # 0 is not counted: the sender's network card fills it in after the capture
+IP_TOTAL_LENGTH_SHORT: Final = 10  # shorter than its own header
+IP_TOTAL_LENGTH_BEYOND_FRAME: Final = 11
+EXTENSION_HEADERS_MANY: Final = 12
+FRAGMENT_OVERLAP: Final = 13
+FRAGMENT_EMPTY: Final = 14
+FRAGMENT_UNALIGNED: Final = 15  # not the last one, and not a multiple of 8 bytes
+FRAGMENT_BEYOND_64K: Final = 16  # "ping of death"
+FRAGMENT_ENDS_DIFFER: Final = 17  # two last ones, or bytes behind the last one
+FRAGMENT_TINY: Final = 18  # the first one does not hold the transport's header: an old way past filters
+FRAGMENTS_MANY: Final = 19  # of one datagram
+FRAGMENTS_EVICTED: Final = 20  # datagrams given up to make room
+FRAGMENTS_EXPIRED: Final = 21  # datagrams given up because the rest did not come
+TCP_OFFSET_BAD: Final = 22
+UDP_LENGTH_MISMATCH: Final = 23  # shorter than the packet around it, as some stacks pad
+UDP_LENGTH_BAD: Final = 24  # shorter than its header or longer than the packet around it: receivers refuse it
+GRE_UNKNOWN: Final = 25  # a GRE version or payload that is not decoded: the frame stays the outer packet
 
 ODDITY_NAMES: Final = (
     "",
@@ -38,6 +39,7 @@ ODDITY_NAMES: Final = (
     "llc_length_beyond_frame",
     "vlan_stack_deep",
     "pppoe_bad",
+    "pppoe_length_beyond_frame",
     "bad_ip_version",
     "bad_ihl",
     "bad_ipv4_checksum",

@@ -49,7 +49,7 @@ class Segment:
         self.flags: i64 = 0
         self.window: i64 = 0
         self.checksum: i64 = 0  # TCP or UDP checksum as on the wire: helps to tell a doubled frame from a repeat
-        # Payload: data[start:end]; `missing` bytes behind it were cut by the snap length
+        # Payload: data[start:end]; `missing` bytes behind it were cut by the snap length, or by a mirror
         self.data = b""
         self.start: i64 = 0
         self.end: i64 = 0
