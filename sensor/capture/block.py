@@ -32,7 +32,14 @@ class Block:
     """
 
     def __init__(
-        self, data: bytes, index: bytes, first: i64, last: i64, source: i64, number: i64, offset: i64,
+        self,
+        data: bytes,
+        index: bytes,
+        first: i64,
+        last: i64,
+        source: i64,
+        number: i64,
+        offset: i64,
         interfaces: list[Interface],
     ) -> None:
         self.data = data
