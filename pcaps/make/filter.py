@@ -1,0 +1,96 @@
+"""The sand filters' controller, an S7-300 by python-snap7, with system status lists laid out as a real one has them.
+
+python-snap7's own lists 0x0011 and 0x001C are malformed and 0x0424 is missing, so these come from here
+(SIMATIC S7-300/400 System and Standard Functions, chapter "System Status Lists"); everything else is the library's.
+DB1 process values, DB2 set points, DB10 filter programme; inputs, outputs and flags of 16 bytes.
+"""
+
+from __future__ import annotations
+
+import math
+import struct
+import time
+from typing import TYPE_CHECKING
+
+from snap7 import SrvArea
+from snap7.server import CPUState, Server
+
+from .plant import S7_PORT
+
+if TYPE_CHECKING:
+    from .story import Story
+
+ORDER_NUMBER = "6ES7 315-2EH14-0AB0"
+SERIAL_NUMBER = "S C-C2UR28922012"
+COMPONENTS = {  # SZL 0x001C: index of the record, text
+    1: "FILTER",
+    2: "CPU 315-2 PN/DP",
+    3: "SandFilters",
+    4: "Original Siemens Equipment",
+    5: SERIAL_NUMBER,
+    7: "CPU 315-2 PN/DP",
+    8: "MMC 53C4E0A2",
+}
+PROGRAMME = 10
+VALUES, SET_POINTS = 1, 2
+
+
+def _list(size: int, records: list[bytes]) -> bytes:
+    return struct.pack(">HH", size, len(records)) + b"".join(record.ljust(size, b"\x00") for record in records)
+
+
+def _module_identification() -> bytes:
+    hardware = struct.pack(">H20sHHH", 1, ORDER_NUMBER.ljust(20).encode(), 0x00C0, 4, 1)
+    software = struct.pack(">H20sHHH", 7, ORDER_NUMBER.ljust(20).encode(), 0x00C0, 0x5603, 0x0206)  # V 3.2.6
+    boot = struct.pack(">H20sHHH", 0x81, b"Boot Loader".ljust(20), 0, 0x4120, 0x0909)
+    return _list(28, [hardware, software, boot])
+
+
+def _component_identification() -> bytes:
+    return _list(34, [struct.pack(">H", index) + text.encode() for index, text in COMPONENTS.items()])
+
+
+class SandFilters(Server):
+    """The library's server with the status lists a real station gives."""
+
+    def _get_szl_data(self, szl_id: int, szl_index: int) -> bytes | None:
+        if szl_id == 0x0011:
+            return _module_identification()
+        if szl_id == 0x001C:
+            return _component_identification()
+        if szl_id == 0x0131 and szl_index == 1:
+            return _list(40, [struct.pack(">HHHII", 1, 480, 16, 187_500, 187_500)])
+        if szl_id == 0x0232 and szl_index == 4:
+            return _list(40, [struct.pack(">HHHHHH", 4, 1, 0, 1, 1, 2)])
+        if szl_id == 0x0424:
+            mode = 0x08 if self.cpu_state == CPUState.RUN else 0x04
+            return _list(20, [struct.pack(">HBBBB", 0x5100 | mode, 0xFF, mode, 0, 0)])
+        return None
+
+
+def _programme() -> bytearray:
+    steps = b"".join(struct.pack(">HHf", step, 30 + 5 * step, 4.5 + step / 8) for step in range(75))
+    return bytearray(steps)
+
+
+def _process(second: int) -> bytes:
+    head = 1.8 + 0.2 * math.sin(second / 7)
+    return struct.pack(">ffffHH", head, 12.5 + second % 3 / 4, 0.21, 7.4, second % 4, second & 0xFFFF)
+
+
+def serve(_: Story) -> None:
+    """Be the sand filters' controller until killed; in STOP its values stand still."""
+    server = SandFilters(log=False)
+    values = bytearray(_process(0).ljust(64, b"\x00"))
+    server.register_area(SrvArea.DB, VALUES, values)
+    server.register_area(SrvArea.DB, SET_POINTS, bytearray(struct.pack(">ffffHH", 1.9, 12.0, 0.2, 7.5, 4, 0).ljust(32, b"\x00")))
+    server.register_area(SrvArea.DB, PROGRAMME, _programme())
+    for area in (SrvArea.PE, SrvArea.PA, SrvArea.MK):
+        server.register_area(area, 0, bytearray(16))
+    server.start(S7_PORT)
+    second = 0
+    while True:
+        if server.cpu_state == CPUState.RUN:
+            second += 1
+            values[:20] = _process(second)
+        time.sleep(1)

@@ -1,0 +1,89 @@
+"""A stage for one scenario: the network, the players in their namespaces, and the tap that records them."""
+
+from __future__ import annotations
+
+import multiprocessing
+import subprocess
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from .network import PREFIX, SENSOR, SPAN, Network, enter
+from .plant import HOSTS
+from .story import Story
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from multiprocessing.process import BaseProcess
+
+LISTENING = "0A"  # a socket's state in /proc/net/tcp
+START_SECONDS = 20  # a controller that does not listen by then is broken
+_processes = multiprocessing.get_context("fork")
+
+
+class Stage:
+    """Plays deeds in hosts' namespaces; a deed is a function that takes the story."""
+
+    def __init__(self, folder: Path, mirror: dict[str, list[str]] | None = None, vlan: int = 0) -> None:
+        self.network = Network(HOSTS, mirror, vlan)
+        self.story = folder / "story"
+        self.capture = folder / "capture"
+        self.players: list[BaseProcess] = []
+        self.tap: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> Self:
+        """Build the network; nobody is there yet."""
+        self.network.__enter__()
+        return self
+
+    def __exit__(self, *problem: object) -> None:
+        """Send everybody home, stop the tap, remove the network."""
+        for player in self.players:
+            player.kill()
+            player.join()
+        self._stop_recording()
+        self.network.__exit__(*problem)
+
+    def serve(self, name: str, deed: Callable[..., None], port: int) -> None:
+        """Start a controller and wait until it listens."""
+        player = self.begin(name, deed)
+        wanted, patience = f":{port:04X}", time.monotonic() + START_SECONDS
+        while time.monotonic() < patience:
+            for line in Path(f"/proc/{player.pid}/net/tcp").read_text().splitlines()[1:]:
+                words = line.split()
+                if words[1].endswith(wanted) and words[3] == LISTENING:
+                    return
+            time.sleep(0.1)
+        raise TimeoutError(f"{name} does not listen on port {port}")
+
+    def begin(self, name: str, deed: Callable[..., None], **arguments: Any) -> BaseProcess:
+        """Let a host do something while the play goes on."""
+        player = _processes.Process(target=_play, args=(name, self.story, deed, arguments), daemon=True)
+        player.start()
+        self.players.append(player)
+        return player
+
+    def act(self, name: str, deed: Callable[..., None], **arguments: Any) -> None:
+        """Let a host do something and wait until it is done."""
+        player = self.begin(name, deed, **arguments)
+        player.join()
+        if player.exitcode:
+            raise RuntimeError(f"{name}: {deed.__name__} failed")
+
+    def record(self) -> None:
+        """Switch the tap on."""
+        command = f"ip netns exec {SENSOR} tcpdump -i {SPAN} -Z root -s 0 -B 8192 --immediate-mode --time-stamp-precision=nano"
+        self.tap = subprocess.Popen([*command.split(), "-w", str(self.capture)], stderr=subprocess.PIPE, text=True)
+        if self.tap.stderr is None or "listening" not in self.tap.stderr.readline():
+            raise RuntimeError("the tap does not listen")
+
+    def _stop_recording(self) -> None:
+        if self.tap is not None:
+            time.sleep(0.3)
+            self.tap.terminate()
+            self.tap.communicate()
+
+
+def _play(name: str, story: Path, deed: Callable[..., None], arguments: dict[str, Any]) -> None:
+    enter(PREFIX + name)
+    deed(Story(story, name), **arguments)
