@@ -187,6 +187,7 @@ class Exchange:
         self.response = b""  # filled for new, significant and odd exchanges only
         self.outcome: i64 = PENDING
         self.code: i64 = 0  # the protocol's own refusal code when outcome is REFUSED
+        self.retries: i64 = 0  # how often the same request was said again before its answer, or which saying this is
         self.significant = False  # a command, identity, refusal, or anything odd: looked at each time
         self.anomalies: list[str] | None = None  # oddities of pairing, beyond those of the messages
         # Set by the framing loop: where the evidence lies.
