@@ -50,6 +50,7 @@ FIELDS = (
     Field("ot.vlan", "keyword", "VLAN tags, outermost first, joined by dots"),
     Field("ot.tunnel", "keyword", "Outer path of tunnelled traffic"),
     # Alerts
+    Field("ot.alert.id", "keyword", "Id of the alert, the same for all its revisions: a hash of rule, subject and first evidence"),
     Field("ot.alert.count", "long", "How often the cause was seen"),
     Field("ot.alert.values", "long", "How many different values a correlation has counted"),
     Field("ot.alert.state", "keyword", "State of the alert", values=("open", "closed")),

@@ -1,0 +1,86 @@
+"""One alert: what happened, how often, on which evidence, what it means and what is safe to do.
+
+The rule it lives by: its id is a hash of rule, subject and first evidence, never a row number, so reading the same
+capture again gives the same alert; it grows by revisions that do not change any more.
+"""
+
+import dataclasses
+import hashlib
+from typing import Any, Final
+
+from sensor.detect.detector import Match
+from sensor.detect.event import Frame
+from sensor.detect.rule import SEVERITY, Rule, render, text_of
+
+MAX_FRAMES: Final = 10  # the first ones: they show how it began; a scan's are counted
+MAX_VALUES: Final = 32  # of one list in the fields an alert keeps; an FC 3 answer has 125 registers
+
+OPEN: Final = "open"
+CLOSED: Final = "closed"
+
+
+@dataclasses.dataclass(slots=True)
+class Alert:
+    """One alert as of its latest revision."""
+
+    id: str
+    rule: Rule
+    key: tuple[str, ...]
+    first_time: int  # ns
+    last_time: int
+    fields: dict[str, Any]  # of the event that began it
+    count: int = 0
+    values: int = 0  # a correlation's different values
+    revision: int = 0
+    state: str = OPEN
+    frames: list[Frame] = dataclasses.field(default_factory=list)
+    frames_dropped: int = 0
+    told: int = 0  # the count of the latest revision
+
+    @property
+    def sentence(self) -> str:
+        """What happened, in one sentence."""
+        event = {**self.fields, "ot.alert.count": self.count, "ot.alert.values": self.values}
+        return render(self.rule.sentence, event)
+
+    @property
+    def severity(self) -> int:
+        """21 low, 47 medium, 73 high, 99 critical."""
+        return SEVERITY[self.rule.level]
+
+    def grow(self, match: Match) -> None:
+        """Count one more match."""
+        fired = match.fired
+        self.count += fired.count if fired is not None and self.count == 0 else 1
+        if fired is not None:
+            self.values = max(self.values, len(fired.values))
+        self.first_time = min(self.first_time, match.time)
+        self.last_time = max(self.last_time, match.time)
+        if len(self.frames) >= MAX_FRAMES and fired is None:
+            self.frames_dropped += 1
+            return
+        fresh = [frame for frame in match.frames() if frame not in self.frames]
+        room = MAX_FRAMES - len(self.frames)
+        self.frames += fresh[:room]
+        self.frames_dropped += max(0, len(fresh) - room)
+
+
+def begin(match: Match) -> Alert:
+    """Return the alert that a match begins; it is not counted in yet."""
+    fields = {name: capped(value) for name, value in match.event().items()}
+    first = match.frames()[:1]
+    parts = (
+        "1",
+        match.rule.id,
+        *match.key,
+        *(text_of(fields.get(name)) for name in ("ot.site", "ot.segment", "ot.vlan", "ot.tunnel")),
+        *(f"{frame.number}@{frame.time}" for frame in first),
+        str(match.time),
+    )
+    number = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+    return Alert(number, match.rule, match.key, match.time, match.time, fields)
+
+
+def capped(value: Any) -> Any:
+    """Return a list's first elements, and anything else as it is."""
+    return value[:MAX_VALUES] if isinstance(value, list) else value

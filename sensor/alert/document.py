@@ -1,0 +1,178 @@
+"""An alert as the document a SIEM takes: Elastic Common Schema 9.4.0, and our fields beside it.
+
+The rule it lives by: a document stands for itself: who, whom, what, why, on which evidence, what to do. Every field in
+it is in the vocabulary.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import ipaddress
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from sensor import ecs
+from sensor.alert.alert import Alert
+from sensor.detect import attack
+from sensor.detect.attack import Technique
+
+VENDOR: Final = "otsensor"
+RULESET: Final = "otsensor"
+NUMBERS: Final = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}
+
+
+def document(
+    alert: Alert, files: Sequence[str] = (), observer: Mapping[str, str] | None = None, sequence: int = 0
+) -> dict[str, Any]:
+    """Return one revision of an alert as nested ECS fields.
+
+    `files`: name of each capture file by index; `observer`: observer.* fields; `sequence`: the sensor's running number.
+    """
+    flat = {
+        **alert.fields,
+        **about_event(alert, sequence),
+        **about_rule(alert),
+        **about_threat(alert),
+        **about_evidence(alert, files),
+        "network.community_id": community_id(alert.fields),
+        "related.ip": together(alert.fields, "source.ip", "destination.ip"),
+        "related.hosts": together(alert.fields, "ot.source.asset.name", "ot.destination.asset.name"),
+        "observer.type": "sensor",
+        "observer.vendor": VENDOR,
+        "observer.product": VENDOR,
+        **(observer or {}),
+    }
+    return nested({name: value for name, value in flat.items() if value not in (None, "", [])})
+
+
+def about_event(alert: Alert, sequence: int) -> dict[str, Any]:
+    """Return the event itself, and the alert's own count and state."""
+    sentence = alert.sentence
+    return {
+        "@timestamp": instant(alert.last_time),
+        "ecs.version": ecs.VERSION,
+        "message": sentence,
+        "event.kind": "alert",
+        "event.category": ["intrusion_detection", "network"],
+        "event.type": ["info"],
+        "event.dataset": "otsensor.alert",
+        "event.module": "otsensor",
+        "event.provider": "sigma",
+        "event.id": hashlib.blake2b(f"{alert.id}\x1f{alert.revision}".encode(), digest_size=16).hexdigest(),
+        "event.sequence": sequence or None,
+        "event.code": alert.rule.name,
+        "event.severity": alert.severity,
+        "event.risk_score": float(alert.severity),
+        "event.reason": sentence,
+        "event.created": instant(alert.last_time),
+        "event.start": instant(alert.first_time),
+        "event.end": instant(alert.last_time),
+        "event.duration": alert.last_time - alert.first_time,
+        "ot.alert.id": alert.id,
+        "ot.alert.count": alert.count,
+        "ot.alert.values": alert.values or None,
+        "ot.alert.state": alert.state,
+        "ot.alert.revision": alert.revision,
+        "ot.alert.explanation": alert.rule.explanation,
+        "ot.alert.response": alert.rule.response,
+    }
+
+
+def about_rule(alert: Alert) -> dict[str, Any]:
+    """Return the rule."""
+    rule = alert.rule
+    return {
+        "rule.id": rule.name,
+        "rule.uuid": rule.id,
+        "rule.name": rule.title,
+        "rule.description": rule.description,
+        "rule.category": rule.service or rule.category,
+        "rule.ruleset": RULESET,
+        "rule.version": rule.version,
+        "rule.reference": rule.references[0] if rule.references else "",
+        "rule.author": [rule.author] if rule.author else [],
+        "rule.license": rule.license,
+        "tags": [rule.level],
+    }
+
+
+def about_threat(alert: Alert) -> dict[str, Any]:
+    """Return techniques and tactics; a v18 technique is followed by its successor, so that both can be searched for."""
+    found = attack.with_successors(alert.rule.techniques)
+    whole = [parent(one) for one in found]
+    parts = [one for one in found if "." in one.id]
+    techniques = {one.id: one for one in whole}.values()
+    tactics = alert.rule.tactics
+    return {
+        "threat.framework": attack.FRAMEWORK if techniques else "",
+        "threat.tactic.id": [attack.TACTICS[short][0] for short in tactics],
+        "threat.tactic.name": [attack.TACTICS[short][1] for short in tactics],
+        "threat.tactic.reference": [attack.tactic_reference(short) for short in tactics],
+        "threat.technique.id": [one.id for one in techniques],
+        "threat.technique.name": [one.name for one in techniques],
+        "threat.technique.reference": [one.reference for one in techniques],
+        "threat.technique.subtechnique.id": [one.id for one in parts],
+        "threat.technique.subtechnique.name": [one.name for one in parts],
+        "threat.technique.subtechnique.reference": [one.reference for one in parts],
+    }
+
+
+def parent(technique: Technique) -> Technique:
+    """Return the technique a sub-technique belongs to; a technique itself."""
+    return attack.techniques().get(technique.id.split(".")[0], technique)
+
+
+def about_evidence(alert: Alert, files: Sequence[str]) -> dict[str, Any]:
+    """Return where the frames lie."""
+    frames = alert.frames
+    return {
+        "ot.evidence.file": [files[frame.source] if frame.source < len(files) else "" for frame in frames],
+        "ot.evidence.frame": [frame.number for frame in frames],
+        "ot.evidence.time": [instant(frame.time) for frame in frames],
+        "ot.evidence.dropped": alert.frames_dropped or None,
+    }
+
+
+def together(fields: Mapping[str, Any], *names: str) -> list[str]:
+    """Return the values of some fields, each once."""
+    return list(dict.fromkeys(fields[name] for name in names if name in fields))
+
+
+def instant(ns: int) -> str:
+    """Write nanoseconds since 1970 as ISO 8601 in UTC, with nanoseconds."""
+    seconds, rest = divmod(ns, 1_000_000_000)
+    try:
+        whole = dt.datetime.fromtimestamp(seconds, dt.UTC)
+    except (ValueError, OverflowError, OSError):  # a capture may say any time
+        whole = dt.datetime.fromtimestamp(0, dt.UTC)
+        rest = 0
+    return f"{whole:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
+
+
+def community_id(fields: Mapping[str, Any]) -> str:
+    """Return the Community ID v1 with seed 0 (github.com/corelight/community-id-spec) for TCP and UDP, else ""."""
+    number = NUMBERS.get(str(fields.get("network.transport")), 0)
+    if number not in (6, 17) or "source.port" not in fields or "destination.port" not in fields:
+        return ""
+    try:
+        ends = sorted(
+            (ipaddress.ip_address(fields[f"{end}.ip"]).packed, int(fields[f"{end}.port"]))
+            for end in ("source", "destination")
+        )
+    except (KeyError, ValueError):
+        return ""
+    data = struct.pack("!H", 0) + ends[0][0] + ends[1][0] + struct.pack("!BBHH", number, 0, ends[0][1], ends[1][1])
+    return "1:" + base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
+
+
+def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
+    """Turn dotted names into objects within objects."""
+    tree: dict[str, Any] = {}
+    for name, value in flat.items():
+        *path, last = name.split(".")
+        place = tree
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = value
+    return tree

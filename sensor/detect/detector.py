@@ -1,0 +1,207 @@
+"""Rules over what the line has found.
+
+The rule it lives by: a repeat is not looked at twice. Rules that read only what the behaviour and the outcome fix are
+decided once and remembered with the behaviour; the others look at each exchange. Which rules can concern a sighting
+at all is worked out once for each protocol, operation and action.
+"""
+
+import dataclasses
+from typing import Any, Final, NamedTuple
+
+from sensor.behaviour.behaviour import Behaviour
+from sensor.behaviour.finding import Finding
+from sensor.contract import Conversation, Endpoint
+from sensor.detect.acquaintance import SETTLING_NS, Acquaintances
+from sensor.detect.context import Context
+from sensor.detect.correlation import Correlation, Fired
+from sensor.detect.event import (
+    AssetSighting,
+    ExchangeSighting,
+    FlowSighting,
+    Frame,
+    OdditySighting,
+    Sighting,
+)
+from sensor.detect.rule import Rule, key_of, text_of
+from sensor.detect.ruleset import RuleSet
+
+MAX_KINDS: Final = 4096  # protocols times operations are a few hundred; hostile ones end here
+NEWCOMER: Final = 1 << 32  # beside outcome and code in the key of a verdict
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Match:
+    """A rule holds: for what, when, on which evidence."""
+
+    rule: Rule
+    key: tuple[str, ...]  # what makes one alert of many matches
+    sighting: Sighting
+    fired: Fired | None = None  # of a correlation
+
+    @property
+    def time(self) -> int:
+        """Capture time, ns."""
+        return self.sighting.time
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the evidence."""
+        return self.fired.frames if self.fired is not None else self.sighting.frames()
+
+    def event(self) -> dict[str, Any]:
+        """Return the fields; of a correlation those that all its events share, and the values counted."""
+        if self.fired is None:
+            return self.sighting.event
+        event = common(self.sighting.event, self.rule.group_by)
+        event["ot.alert.count"] = self.fired.count
+        if self.fired.values:
+            event["ot.alert.values"] = len(self.fired.values)
+        return event
+
+
+class Feed(NamedTuple):
+    """What one match gives to a correlation."""
+
+    correlation: Correlation
+    source: int  # index of the rule among the correlation's sources
+    key: tuple[str, ...]
+    value: str
+
+
+class Hit(NamedTuple):
+    """A rule that holds for a sighting, with its keys worked out."""
+
+    rule: Rule
+    key: tuple[str, ...]
+    feeds: tuple[Feed, ...]
+
+
+class Verdict(NamedTuple):
+    """What is remembered of a behaviour's exchanges with one outcome."""
+
+    hits: tuple[Hit, ...]
+    looking: tuple[Rule, ...]  # rules that must look at each exchange
+
+
+class Detector:
+    """All rules and correlations over findings, flows, oddities and assets."""
+
+    def __init__(self, ruleset: RuleSet, context: Context | None = None, settling_ns: int = SETTLING_NS) -> None:
+        self.context = context or Context()
+        self.acquaintances = Acquaintances(settling_ns)
+        self.rules = ruleset.rules
+        self.correlations = ruleset.correlations
+        self.feeds: dict[str, list[tuple[Correlation, int]]] = {}
+        for correlation in ruleset.correlations:
+            for number, source in enumerate(correlation.sources):
+                self.feeds.setdefault(source, []).append((correlation, number))
+        self._concerned: dict[tuple[str, str, str, str, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
+        self.watches_flows = any(rule.category == "flow" for rule in self.rules)
+
+    def see(self, finding: Finding) -> list[Match]:
+        """Take a new behaviour or a significant exchange; return what matched."""
+        behaviour, time = finding.behaviour, finding.time()
+        pair = self.acquaintances.pair(behaviour.client, behaviour.server, behaviour.protocol, time)
+        newcomer = pair.newcomer(time)
+        if finding.news:
+            sighting = ExchangeSighting(finding, self.context, newcomer)
+            fixed, looking = self.concerned(sighting)
+            return self.matches(sighting, self.look(sighting, fixed), looking)
+        verdict = self.verdict(finding, behaviour, newcomer)
+        if not verdict.hits and not verdict.looking:
+            return []
+        return self.matches(ExchangeSighting(finding, self.context, newcomer), verdict.hits, verdict.looking)
+
+    def verdict(self, finding: Finding, behaviour: Behaviour, newcomer: bool) -> Verdict:
+        """Return what is decided for a repeated exchange; decide when it is not."""
+        exchange = finding.exchange
+        key = exchange.outcome * 65536 + (exchange.code & 0xFFFF) + (NEWCOMER if newcomer else 0)
+        if behaviour.verdicts is None:
+            behaviour.verdicts = {}
+        verdict = behaviour.verdicts.get(key)
+        if not isinstance(verdict, Verdict):
+            sighting = ExchangeSighting(finding, self.context, newcomer)
+            fixed, looking = self.concerned(sighting)
+            verdict = Verdict(self.look(sighting, fixed), looking)
+            behaviour.verdicts[key] = verdict
+        return verdict
+
+    def flow(self, talk: Conversation, time: int, frame: Frame | None = None) -> list[Match]:
+        """Take a conversation that began."""
+        return self.whole(FlowSighting(talk, time, frame)) if self.watches_flows else []
+
+    def oddity(
+        self, talk: Conversation, kind: str, direction: int, time: int, number: int, sample: bytes, source: int = 0
+    ) -> list[Match]:
+        """Take something wrong with a stream or packet."""
+        return self.whole(OdditySighting(talk, kind, direction, Frame(source, number, time), sample))
+
+    def asset(self, endpoint: Endpoint, attribute: str, value: str, previous: str, frame: Frame) -> list[Match]:
+        """Take a new asset (no attribute), or an attribute that is new or has changed."""
+        return self.whole(AssetSighting(endpoint, attribute, value, previous, frame))
+
+    def whole(self, sighting: Sighting) -> list[Match]:
+        """Run every concerned rule on a sighting of which nothing is remembered."""
+        fixed, looking = self.concerned(sighting)
+        return self.matches(sighting, self.look(sighting, fixed), looking)
+
+    def concerned(self, sighting: Sighting) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+        """Return the rules that can hold: those decided once, and those that look each time."""
+        kind = (sighting.category, sighting.protocol, sighting.operation, sighting.action, sighting.ranged)
+        found = self._concerned.get(kind)
+        if found is None:
+            rules = [rule for rule in self.rules if rule.concerns(sighting)]
+            once = {rule.id for rule in rules if (rule.steady if sighting.ranged else rule.identity)}
+            found = tuple(r for r in rules if r.id in once), tuple(r for r in rules if r.id not in once)
+            if len(self._concerned) >= MAX_KINDS:
+                self._concerned.clear()
+            self._concerned[kind] = found
+        return found
+
+    def look(self, sighting: Sighting, rules: tuple[Rule, ...]) -> tuple[Hit, ...]:
+        """Run rules on a sighting."""
+        if not rules:
+            return ()
+        event = sighting.event
+        return tuple([self.hit(rule, event) for rule in rules if rule.test(event)])
+
+    def hit(self, rule: Rule, event: dict[str, Any]) -> Hit:
+        """Work out the keys of a rule that holds."""
+        feeds = tuple(
+            [
+                Feed(one, number, key_of(event, one.group_by[rule.id]), text_of(event.get(one.value)))
+                for one, number in self.feeds.get(rule.id, ())
+            ]
+        )
+        return Hit(rule, key_of(event, rule.group_by), feeds)
+
+    def matches(self, sighting: Sighting, hits: tuple[Hit, ...], looking: tuple[Rule, ...]) -> list[Match]:
+        """Turn hits into matches, and feed the correlations."""
+        found = []
+        for hit in (*hits, *self.look(sighting, looking)):
+            if hit.rule.alerts:
+                found.append(Match(hit.rule, hit.key, sighting))
+            for feed in hit.feeds:
+                fired = feed.correlation.take(feed.source, feed.key, sighting.time, sighting.frames(), feed.value)
+                if fired is not None:
+                    found.append(Match(feed.correlation.rule, feed.key, sighting, fired))
+        return found
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {
+            "acquaintances_refused": self.acquaintances.pairs_refused,
+            "correlation_groups_evicted": sum(one.groups_evicted for one in self.correlations),
+        }
+
+
+def common(event: dict[str, Any], group_by: tuple[str, ...]) -> dict[str, Any]:
+    """Return what every event of a correlation's group shares: the group's fields, and what goes with an end."""
+    ends = [end for end in ("source", "destination") if {f"{end}.ip", f"{end}.address"} & set(group_by)]
+    prefixes = tuple([f"{end}." for end in ends] + [f"ot.{end}." for end in ends] + ["network.", "event."])
+    places = ("@timestamp", "ot.site", "ot.segment", "ot.vlan", "ot.tunnel", *group_by)
+    ports = ("source.port", "destination.port")
+    return {
+        name: value
+        for name, value in event.items()
+        if name in places or (name.startswith(prefixes) and name not in ports)
+    }

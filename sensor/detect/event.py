@@ -1,0 +1,262 @@
+"""What rules see: one flat dictionary of field and value, whatever it was made from.
+
+The rule it lives by: source is the client and destination the server of the exchange, whoever opened the connection.
+A dictionary is made when a rule has to look, once, and what is not known is not in it.
+"""
+
+from typing import Any, Final, NamedTuple
+
+from sensor.behaviour.finding import Finding
+from sensor.contract import OUTCOME_NAMES, REFUSED, Conversation, Endpoint
+from sensor.detect.context import ATTRIBUTES, Context
+
+Event = dict[str, Any]
+
+TRANSPORTS: Final = {1: "icmp", 6: "tcp", 17: "udp", 47: "gre", 58: "ipv6-icmp"}
+ECS_OUTCOMES: Final = {"accepted": "success", "refused": "failure", "no_answer_due": "unknown"}
+
+# What an event is about; a rule names it as its log source's category, an exchange being the usual one.
+EXCHANGE: Final = "exchange"
+FLOW: Final = "flow"
+ODDITY: Final = "oddity"
+ASSET: Final = "asset"
+CATEGORIES: Final = (EXCHANGE, FLOW, ODDITY, ASSET)
+
+
+class Frame(NamedTuple):
+    """Where one frame of the evidence lies."""
+
+    source: int  # index of the file
+    number: int  # in its file, from 1
+    time: int  # ns
+
+
+class Sighting:
+    """Something rules can look at: what it is, when, where the evidence lies."""
+
+    def __init__(self, category: str, protocol: str, operation: str, action: str, time: int) -> None:
+        self.category = category
+        self.protocol = protocol
+        self.operation = operation
+        self.action = action
+        self.time = time
+        self.ranged = False
+        self._event: Event | None = None
+
+    @property
+    def event(self) -> Event:
+        """The dictionary; made once."""
+        if self._event is None:
+            self._event = {name: value for name, value in self.make().items() if value not in (None, "", [])}
+        return self._event
+
+    def make(self) -> Event:
+        """Return the fields; empty ones are left out afterwards."""
+        raise NotImplementedError
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the evidence."""
+        return ()
+
+
+class ExchangeSighting(Sighting):
+    """A new behaviour or a significant exchange."""
+
+    def __init__(self, finding: Finding, context: Context, newcomer: bool) -> None:
+        behaviour = finding.behaviour
+        super().__init__(EXCHANGE, behaviour.protocol, behaviour.operation, behaviour.action, finding.time())
+        self.finding = finding
+        self.context = context
+        self.newcomer = newcomer
+        self.ranged = behaviour.ranged
+
+    def make(self) -> Event:
+        """Return the fields of both halves and of what is known around them."""
+        finding, behaviour, exchange = self.finding, self.finding.behaviour, self.finding.exchange
+        outcome, latency = OUTCOME_NAMES[exchange.outcome], int(exchange.latency())
+        talk, client = finding.talk, exchange.client
+        event: Event = {
+            "@timestamp": self.time,
+            "event.kind": "event",
+            "event.dataset": "otsensor.behaviour" if finding.news else "otsensor.exchange",
+            "event.action": behaviour.action,
+            "event.outcome": ECS_OUTCOMES.get(outcome, "unknown"),
+            "source.port": talk.opener_port if client == 0 else talk.answerer_port,
+            "destination.port": talk.answerer_port if client == 0 else talk.opener_port,
+            "ot.action": behaviour.action,
+            "ot.operation": behaviour.operation,
+            "ot.unit": behaviour.unit,
+            "ot.outcome": outcome,
+            "ot.refusal_code": exchange.code if exchange.outcome == REFUSED else None,
+            "ot.latency_ms": latency / 1e6 if latency >= 0 else None,
+            "ot.anomalies": finding.anomalies(),
+            "ot.behaviour.id": behaviour.identity(),
+            "ot.behaviour.new": finding.news,
+            "ot.behaviour.count": behaviour.count,
+            "ot.behaviour.ranged": behaviour.ranged,
+            "ot.source.newcomer": self.newcomer,
+        }
+        event.update(between(talk, behaviour.client, behaviour.server, behaviour.protocol))
+        event.update(asset("source", behaviour.client, self.context))
+        event.update(asset("destination", behaviour.server, self.context))
+        event.update(self.said())
+        return event
+
+    def said(self) -> Event:
+        """Return the targets and the protocol's own fields; what both halves say differently becomes a list."""
+        request, response = self.finding.request, self.finding.response
+        first = request if request is not None else response
+        targets = first.targets if first is not None and first.targets else self.finding.behaviour.targets
+        event: Event = {
+            "ot.target": [str(target) for target in targets],
+            "ot.range.space": [target.space for target in targets if target.space],
+            "ot.range.first": [target.first for target in targets if target.first >= 0],
+            "ot.range.last": [target.last for target in targets if target.last >= 0],
+        }
+        for message in (request, response):
+            for name, value in message.fields().items() if message is not None else ():
+                known = event.get(name)
+                event[name] = value if known is None or known == value else listed(known) + listed(value)
+        return event
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the frames of the request and of the response."""
+        exchange = self.finding.exchange
+        found = []
+        if exchange.request_number:
+            found.append(Frame(exchange.request_source, exchange.request_number, exchange.request_time))
+        if exchange.response_number:
+            found.append(Frame(exchange.response_source, exchange.response_number, exchange.response_time))
+        return tuple(found)
+
+
+class FlowSighting(Sighting):
+    """A conversation that began."""
+
+    def __init__(self, talk: Conversation, time: int, frame: Frame | None) -> None:
+        super().__init__(FLOW, "", "", "", time)
+        self.talk = talk
+        self.frame = frame
+
+    def make(self) -> Event:
+        """Return who opened it to whom; source is the opener."""
+        talk = self.talk
+        return {
+            "@timestamp": self.time,
+            "event.kind": "event",
+            "event.dataset": "otsensor.flow",
+            "source.port": talk.opener_port,
+            "destination.port": talk.answerer_port,
+            **between(talk, talk.opener, talk.answerer, ""),
+        }
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the first frame, where it is known."""
+        return (self.frame,) if self.frame is not None else ()
+
+
+class OdditySighting(Sighting):
+    """Something wrong with a stream or a packet."""
+
+    def __init__(self, talk: Conversation, kind: str, direction: int, frame: Frame, sample: bytes) -> None:
+        protocol = talk.dissector.protocol if talk.dissector is not None else ""
+        super().__init__(ODDITY, protocol, kind, "", frame.time)
+        self.talk = talk
+        self.direction = direction
+        self.frame = frame
+        self.sample = sample
+
+    def make(self) -> Event:
+        """Return what was odd, between whom; source is who sent it."""
+        talk, sender, receiver = self.talk, self.talk.sender(self.direction), self.talk.sender(1 - self.direction)
+        ports = (talk.opener_port, talk.answerer_port)
+        return {
+            "@timestamp": self.time,
+            "event.kind": "event",
+            "event.dataset": "otsensor.oddity",
+            "source.port": ports[self.direction],
+            "destination.port": ports[1 - self.direction],
+            "ot.oddity.kind": self.operation,
+            "ot.oddity.sample": self.sample.hex(),
+            "ot.anomalies": [self.operation],
+            **between(talk, sender, receiver, self.protocol),
+        }
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the frame it was found in."""
+        return (self.frame,)
+
+
+class AssetSighting(Sighting):
+    """An asset that is new, or an attribute of it that is new or has changed."""
+
+    def __init__(self, endpoint: Endpoint, attribute: str, value: str, previous: str, frame: Frame) -> None:
+        super().__init__(ASSET, "", attribute, "", frame.time)
+        self.endpoint = endpoint
+        self.value = value
+        self.previous = previous
+        self.frame = frame
+
+    def make(self) -> Event:
+        """Return what is new about the asset; it stands as the destination, for it is whom it is about."""
+        return {
+            "@timestamp": self.time,
+            "event.kind": "asset",
+            "event.dataset": "otsensor.asset",
+            "ot.asset.new": not self.operation,
+            "ot.asset.attribute": self.operation,
+            "ot.asset.value": self.value,
+            "ot.asset.previous": self.previous,
+            **address("destination", self.endpoint),
+            **place(self.endpoint),
+        }
+
+    def frames(self) -> tuple[Frame, ...]:
+        """Return the frame that showed it."""
+        return (self.frame,)
+
+
+def between(talk: Conversation, client: Endpoint, server: Endpoint, protocol: str) -> Event:
+    """Return who is at both ends, over what, seen where."""
+    return {
+        **address("source", client),
+        **address("destination", server),
+        "network.transport": TRANSPORTS.get(talk.transport, f"ip-{talk.transport}" if talk.transport else None),
+        "network.type": {4: "ipv4", 16: "ipv6"}.get(len(client.address)),
+        "network.protocol": protocol,
+        **place(client),
+    }
+
+
+def address(end: str, endpoint: Endpoint) -> Event:
+    """Return an endpoint's addresses."""
+    mac = endpoint.mac or (endpoint.address if len(endpoint.address) == 6 else b"")
+    return {
+        f"{end}.address": endpoint.text,
+        f"{end}.ip": endpoint.text if len(endpoint.address) != 6 else None,
+        f"{end}.mac": mac.hex("-").upper(),
+    }
+
+
+def place(endpoint: Endpoint) -> Event:
+    """Return the point of observation."""
+    network = endpoint.network
+    outer, _, inner = network.vlan.partition(".")
+    return {
+        "ot.site": network.site,
+        "ot.segment": network.segment,
+        "ot.vlan": network.vlan,
+        "ot.tunnel": network.tunnel,
+        "network.vlan.id": outer,
+        "network.inner.vlan.id": inner,
+    }
+
+
+def asset(end: str, endpoint: Endpoint, context: Context) -> Event:
+    """Return what is known of the machine behind an endpoint."""
+    return {f"ot.{end}.asset.{attribute}": context.about(endpoint, attribute) for attribute in ATTRIBUTES}
+
+
+def listed(value: Any) -> list[Any]:
+    """Return a value as a list."""
+    return list(value) if isinstance(value, list | tuple) else [value]
