@@ -194,5 +194,6 @@ def whole(frame: Frame, datagram: Datagram) -> i64:
     frame.addresses_at = 0
     frame.at = frame.addresses_size
     frame.end = frame.wire = i64(len(frame.data))
+    frame.edge = -1
     segment.protocol = datagram.protocol
     return EXTENSIONS if segment.version == 6 else TRANSPORT

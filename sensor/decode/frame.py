@@ -43,6 +43,7 @@ class Frame:
         self.at: i64 = 0  # where the next header begins
         self.end: i64 = 0  # where the bytes that are there end
         self.wire: i64 = 0  # where they ended on the wire: further when a snap length or a mirror cut
+        self.edge: i64 = 0  # where the frame ended on the wire, or the mirrored frame inside
         self.type_at: i64 = 0  # where the last ethertype lies
         self.source_at: i64 = -1  # where a sender's 6-byte link address lies that has no receiver beside it
         self.addresses_at: i64 = 0  # IP source and destination
@@ -60,6 +61,7 @@ class Frame:
         self.at = start
         self.end = min(start + captured, size)
         self.wire = max(start + original, self.end)
+        self.edge = self.wire
         self.source_at = -1
         self.tunnels = 0
         self.segment.begin(data, time, original)
@@ -80,12 +82,16 @@ class Frame:
     def narrow(self, stop: i64) -> bool:
         """Let the packet end at `stop` as its header says; false when that lies beyond what was on the wire.
 
-        Mirrors and capture tools may cut frames without telling: what is not there then counts as missing.
+        Mirrors and some tools cut frames without telling, so what is not there behind the frame's edge is missing.
+        Behind an end that a header around the packet told, there is nothing.
         """
-        beyond = stop > self.wire
+        if stop > self.wire:
+            if self.wire == self.edge:
+                self.wire = self.edge = stop
+            return False
         self.wire = stop
         self.end = min(self.end, stop)
-        return not beyond
+        return True
 
     def note(self, oddity: i64) -> None:
         """Count an oddity; the frame's first one stands in the Segment."""

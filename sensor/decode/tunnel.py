@@ -4,7 +4,7 @@ RFC 2784, 2890 and 2637 (GRE), draft-foschiano-erspan-03, RFC 7348 (VXLAN), RFC 
 The rule it lives by: what only looks like a tunnel stays what it was, a UDP datagram or another IP protocol.
 """
 
-import socket
+import ipaddress
 from typing import Final
 
 from mypy_extensions import i64
@@ -87,7 +87,7 @@ def vlan_text(vlan: i64) -> str:
 
 def address(raw: bytes) -> str:
     """Write an IP address."""
-    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+    return str(ipaddress.ip_address(raw))
 
 
 def gre(frame: Frame, paths: Paths) -> i64:
@@ -120,6 +120,8 @@ def gre(frame: Frame, paths: Paths) -> i64:
     if flags & 0x2000 != 0 and version == 0:  # PPTP's key differs by direction
         key = u32(data, key_at)
     frame.at = at + size
+    if inner in (0x88BE, 0x22EB):
+        frame.edge = frame.wire  # the mirror may have cut the frame inside
     if inner == 0x88BE and flags & 0x1000 == 0:
         return paths.enter(frame, ERSPAN, 0, ETHERNET)  # type I has no header of its own
     if inner in (0x88BE, 0x22EB):
