@@ -20,6 +20,7 @@ from sensor.capture.source import Source
 
 MAX_OPEN: Final = 64  # files held open at once: far below the usual limit of 1024; more are opened for each read
 MERGE_MEMORY: Final = 64 * 1024 * 1024  # bytes for pieces of files that are read side by side
+STANDARD_INPUT: Final = (-1, -1)  # where a file has its device and inode
 MAX_SKIPPED: Final = 10_000  # names kept of what was passed over in folders
 
 
@@ -72,6 +73,10 @@ class Captures:
     def add(self, path: str, *, asked: bool) -> None:
         """Take in one path."""
         if path == "-":
+            if STANDARD_INPUT in self.known:
+                self.skip(path, "standard input is named twice", asked=asked)
+                return
+            self.known[STANDARD_INPUT] = path
             self.take(Source(len(self.sources), path, 0), 0)
             return
         try:
@@ -107,11 +112,12 @@ class Captures:
         reader = Reader(source, Raw(path, keep=True), LOOK)
         block = reader.block()
         reader.close()
+        source.read_bytes = 0  # looking is not reading
         self.known[identity] = path
         self.take(source, first_time(block))
 
     def take(self, source: Source, due: i64) -> None:
-        """Add a source that begins at `due`; a pipe is begun with at once, so that its writer can go on."""
+        """Add a source that begins at `due`, ns; a pipe is begun at once, as it cannot be looked at before."""
         self.sources.append(source)
         self.dues.append(due)
         self.total_bytes += source.size

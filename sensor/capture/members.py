@@ -52,17 +52,18 @@ class Inflate:
 def salvage(inner: Any, data: bytes, size: int) -> bytes:
     """Return what `inner` unpacks from data before it fails: by halves, as a failing call gives nothing at all."""
     found = []
-    while size > 0:
-        step = inner.copy()
+    step = len(data)
+    while step > 0 and size > 0 and data:
+        trial = inner.copy()
         try:
-            piece = step.decompress(data, size)
+            piece = trial.decompress(data[:step], size)
         except zlib.error:
-            size //= 2
+            step //= 2
             continue
-        if not piece:
-            break
         found.append(piece)
-        inner, data = step, step.unconsumed_tail
+        size -= len(piece)
+        data = trial.unconsumed_tail + data[step:]
+        inner = trial
     return b"".join(found)
 
 
@@ -88,13 +89,14 @@ class ZstdFrame:
         """Return at most `max_length` bytes."""
         self.data = self.data[self.at :] + data
         self.at = 0
-        while not self.found and self.part != DONE and self.feed():
-            pass
+        starved = False
+        while not self.found and self.part != DONE and not starved:
+            starved = not self.feed()
         given, self.found = self.found[:max_length], self.found[max_length:]
         if self.part == DONE and not self.found:
             self.eof = True
             self.unused_data = self.data[self.at :]
-        self.needs_input = not self.found and not self.eof
+        self.needs_input = starved
         return given
 
     def feed(self) -> bool:

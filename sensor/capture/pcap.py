@@ -77,31 +77,33 @@ class PcapWalker(Walker):
         return size
 
     def choose(self, data: bytes, start: i64) -> None:
-        """Take the first variant of the record header with which the first records make sense."""
+        """Take the variant of the record header with which most of the first records make sense."""
         candidates = KUZNETZOV_HEADERS if self.magic == KUZNETZOV else PLAIN_HEADERS
         self.header = candidates[0]
         if self.magic not in (MICROSECONDS, KUZNETZOV):
             return
-        for header in candidates:
-            if self.makes_sense(data, start, header):
-                self.header = header
-                break
+        best = self.sensible(data, start, self.header)
+        for header in candidates[1:]:
+            sensible = self.sensible(data, start, header)
+            if sensible > best:
+                best, self.header = sensible, header
         if self.header != 16:
             self.source.variant += f", {self.header}-byte record headers"
 
-    def makes_sense(self, data: bytes, at: i64, header: i64) -> bool:
-        """Tell whether the first records have possible lengths and fractions of a second."""
-        for _ in range(TRIED):
+    def sensible(self, data: bytes, at: i64, header: i64) -> i64:
+        """Count records, up to TRIED, with possible lengths and fraction of a second; all if `data` ends with one."""
+        for count in range(TRIED):
+            if at == len(data):
+                return TRIED
             if len(data) - at < header:
-                return True
-            first, second = u32(data, at + 8, self.big), u32(data, at + 12, self.big)
-            captured = second if self.lengths == ORIGINAL_FIRST else first
-            if self.lengths == SMALLER_FIRST:
-                captured = min(first, second)
-            if u32(data, at + 4, self.big) >= 1_000_000 or captured > self.limit or max(first, second) > MAX_FRAME:
-                return False
+                return count
+            captured, original = u32(data, at + 8, self.big), u32(data, at + 12, self.big)
+            if self.lengths != CAPTURED_FIRST and (self.lengths == ORIGINAL_FIRST or captured > original):
+                captured, original = original, captured
+            if u32(data, at + 4, self.big) >= 1_000_000 or captured > min(self.limit, original) or original > MAX_FRAME:
+                return count
             at += header + captured
-        return True
+        return TRIED
 
     def place(self, offset: i64) -> str:
         """Name the place of what follows the frames found so far."""

@@ -74,8 +74,9 @@ class Reader:
             return PcapWalker(self.source, self.rest)
         if len(self.rest) >= 4 and u32(self.rest, 0, True) == SECTION:
             return PcapngWalker(self.source)
+        found = self.what_else()
         self.close()
-        raise Unreadable(self.what_else())
+        raise Unreadable(found)
 
     def what_else(self) -> str:
         """Say what a file is that is no capture."""

@@ -76,7 +76,7 @@ class Unpacked(Stream):
 
     def next_member(self) -> None:
         """Begin the member that follows the one that ended; padding of zeros between them is passed over."""
-        rest = self.unpacker.unused_data.lstrip(b"\0")
+        rest = (self.unpacker.unused_data or b"").lstrip(b"\0")  # lz4 says None
         magic = MAGICS[self.packing]
         while len(rest) < len(magic):
             more = self.below.read(PIECE)
