@@ -1,0 +1,105 @@
+"""Everything this stage counted, and the bytes it keeps at the moment.
+
+The rule it lives by: what is dropped, mended or doubted has a name here.
+"""
+
+from typing import Final
+
+from mypy_extensions import i64  # noqa: TC002  a compiled class needs it at run time
+
+MAX_BUFFERED: Final = 67_108_864  # bytes kept for all flows: 64 MiB is 250 streams with full buffers both ways
+PRESSURE: Final = MAX_BUFFERED // 2  # from here on, frames that wait for their rest too long are dropped
+
+
+class Counts:
+    """Counters of one worker; `named` gives them to the health report."""
+
+    def __init__(self) -> None:
+        self.frames: i64 = 0
+        self.mirror_duplicates: i64 = 0
+        self.flows_opened: i64 = 0
+        self.flows_closed: i64 = 0
+        self.flows_evicted: i64 = 0  # the table was full
+        self.flows_reused: i64 = 0  # a new connection took the ports of an old one
+        self.endpoints_overflowed: i64 = 0  # flows with an end that found the table of endpoints full
+        self.networks_overflowed: i64 = 0  # frames of a network that found the table of networks full
+        self.time_backwards: i64 = 0
+        self.time_resets: i64 = 0  # backwards further than disorder explains
+        # TCP
+        self.retransmissions: i64 = 0
+        self.retransmitted_bytes: i64 = 0
+        self.overlaps_differ: i64 = 0
+        self.out_of_order: i64 = 0
+        self.gaps: i64 = 0
+        self.gap_bytes: i64 = 0
+        self.keep_alives: i64 = 0
+        self.wild_sequences: i64 = 0
+        self.wild_acknowledgements: i64 = 0
+        self.wild_resets: i64 = 0
+        self.held_discarded: i64 = 0  # segments behind a hole that the receiver has not got either
+        self.held_refused: i64 = 0  # segments behind a hole that found no room
+        # Framing
+        self.messages: i64 = 0  # whole frames given to dissectors
+        self.exchanges: i64 = 0
+        self.recognised: i64 = 0  # conversations
+        self.unrecognised: i64 = 0
+        self.withdrawn: i64 = 0  # recognised, and wrongly so
+        self.illegible: i64 = 0
+        self.skipped_bytes: i64 = 0  # between illegible bytes or a gap and the next plausible frame
+        self.truncated_datagrams: i64 = 0
+        self.partials_lost: i64 = 0  # a split frame whose rest was lost, or that found no room
+        self.partials_stale: i64 = 0  # a split frame dropped under pressure
+        self.partials_unfinished: i64 = 0  # a split frame whose flow ended
+        self.gave_up: i64 = 0
+        self.oddities_hushed: i64 = 0
+        self.dissector_failed: i64 = 0
+        # Gauges
+        self.flows: i64 = 0
+        self.endpoints: i64 = 0
+        self.networks: i64 = 0
+        self.buffered_bytes: i64 = 0
+
+    def named(self) -> dict[str, int]:
+        """Return every counter under its name."""
+        return {
+            "frames": self.frames,
+            "mirror_duplicates": self.mirror_duplicates,
+            "flows_opened": self.flows_opened,
+            "flows_closed": self.flows_closed,
+            "flows_evicted": self.flows_evicted,
+            "flows_reused": self.flows_reused,
+            "endpoints_overflowed": self.endpoints_overflowed,
+            "networks_overflowed": self.networks_overflowed,
+            "time_backwards": self.time_backwards,
+            "time_resets": self.time_resets,
+            "retransmissions": self.retransmissions,
+            "retransmitted_bytes": self.retransmitted_bytes,
+            "overlaps_differ": self.overlaps_differ,
+            "out_of_order": self.out_of_order,
+            "gaps": self.gaps,
+            "gap_bytes": self.gap_bytes,
+            "keep_alives": self.keep_alives,
+            "wild_sequences": self.wild_sequences,
+            "wild_acknowledgements": self.wild_acknowledgements,
+            "wild_resets": self.wild_resets,
+            "held_discarded": self.held_discarded,
+            "held_refused": self.held_refused,
+            "messages": self.messages,
+            "exchanges": self.exchanges,
+            "recognised": self.recognised,
+            "unrecognised": self.unrecognised,
+            "withdrawn": self.withdrawn,
+            "illegible": self.illegible,
+            "skipped_bytes": self.skipped_bytes,
+            "truncated_datagrams": self.truncated_datagrams,
+            "partials_lost": self.partials_lost,
+            "partials_stale": self.partials_stale,
+            "partials_unfinished": self.partials_unfinished,
+            "gave_up": self.gave_up,
+            "oddities_hushed": self.oddities_hushed,
+            "dissector_failed": self.dissector_failed,
+            "flows": self.flows,
+            "endpoints": self.endpoints,
+            "networks": self.networks,
+            "buffered_bytes": self.buffered_bytes,
+        }

@@ -1,0 +1,155 @@
+"""Where a frame belongs: the network it was seen on, that network's flows and endpoints.
+
+The rule it lives by: the same address on another site, segment, VLAN or tunnel is another endpoint; when a table is
+full, what comes on top shares one entry and is counted.
+"""
+
+import ipaddress
+from typing import Final
+
+from mypy_extensions import i64
+
+from sensor.contract import Endpoint, Network
+from sensor.decode.kinds import TCP, UDP
+from sensor.decode.segment import Segment
+from sensor.flow.counts import Counts
+from sensor.flow.flow import Half
+
+MAX_ENDPOINTS: Final = 65_536  # of one worker: a large plant has some thousands; a scan of a /16 fills it
+MAX_NETWORKS: Final = 4_096  # every VLAN of one trunk
+MAX_PLACES: Final = 65_536  # files and interfaces remembered; forgotten together, found again one by one
+
+# What senders begin with: such a packet has crossed no router, so its MAC is the sender's own
+FRESH_TTLS: Final = frozenset((30, 32, 60, 64, 100, 128, 200, 255))
+
+
+class Lane:
+    """One network with its flows: each direction of each flow under its own key."""
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.tcp: dict[bytes, Half] = {}
+        self.udp: dict[bytes, Half] = {}
+        self.other: dict[bytes, Half] = {}  # other IP: with the protocol's byte behind the key; frames: as it is
+        self.endpoints: dict[bytes, Endpoint] = {}
+        self.overflow: Endpoint | None = None
+
+    def table(self, kind: i64) -> dict[bytes, Half]:
+        """Return where flows of this kind (of decode.kinds) are found."""
+        return self.tcp if kind == TCP else self.udp if kind == UDP else self.other
+
+
+class Place:
+    """One site and segment, and the networks seen there."""
+
+    def __init__(self, site: str, segment: str) -> None:
+        self.site = site
+        self.segment = segment
+        self.untagged: Lane | None = None
+        self.tagged: dict[int, Lane] = {}
+        self.tunnelled: dict[tuple[int, bytes], Lane] = {}
+
+
+class Lanes:
+    """All networks of one worker, and the numbers that networks and endpoints go by."""
+
+    def __init__(self, places: dict[tuple[int, int], tuple[str, str]], counts: Counts) -> None:
+        self.configured = places  # (source, interface) -> site and segment
+        self.counts = counts
+        self.by_name: dict[tuple[str, str], Place] = {}
+        self.by_interface: dict[tuple[int, int], Place] = {}
+        self.overflow: Lane | None = None
+        # The last one, since the next frame mostly comes from there too
+        self.place = self.place_of(0, 0)
+        self.source: i64 = 0
+        self.interface: i64 = 0
+
+    def find(self, segment: Segment) -> Lane:
+        """Return the lane of a frame."""
+        if segment.source != self.source or segment.interface != self.interface:
+            self.source = segment.source
+            self.interface = segment.interface
+            self.place = self.place_of(segment.source, segment.interface)
+        place = self.place
+        if segment.tunnel:
+            lane = place.tunnelled.get((segment.vlan, segment.tunnel))
+        elif segment.vlan != 0:
+            lane = place.tagged.get(segment.vlan)
+        else:
+            lane = place.untagged
+        return lane if lane is not None else self.add(place, segment)
+
+    def place_of(self, source: i64, interface: i64) -> Place:
+        """Return the site and segment an interface looks at."""
+        place = self.by_interface.get((source, interface))
+        if place is not None:
+            return place
+        name = self.configured.get((source, interface), ("", ""))
+        place = self.by_name.setdefault(name, Place(*name))
+        if len(self.by_interface) >= MAX_PLACES:
+            self.by_interface.clear()
+        self.by_interface[(source, interface)] = place
+        return place
+
+    def add(self, place: Place, segment: Segment) -> Lane:
+        """Open the lane of a network that was not seen before."""
+        if self.counts.networks >= MAX_NETWORKS:
+            self.counts.networks_overflowed += 1
+            if self.overflow is None:
+                self.overflow = Lane(Network(self.counts.networks, "", "", "overflow", ""))
+            return self.overflow
+        vlan = segment.vlan
+        lane = Lane(Network(self.counts.networks, place.site, place.segment, vlan_text(vlan), segment.tunnel_text))
+        self.counts.networks += 1
+        if segment.tunnel:
+            place.tunnelled[(vlan, segment.tunnel)] = lane
+        elif vlan != 0:
+            place.tagged[vlan] = lane
+        else:
+            place.untagged = lane
+        return lane
+
+    def endpoint(self, lane: Lane, address: bytes) -> Endpoint:
+        """Return the endpoint of this address, always the same object."""
+        endpoint = lane.endpoints.get(address)
+        if endpoint is not None:
+            return endpoint
+        if self.counts.endpoints >= MAX_ENDPOINTS:
+            self.counts.endpoints_overflowed += 1
+            if lane.overflow is None:
+                lane.overflow = Endpoint(MAX_ENDPOINTS + lane.network.number, lane.network, b"", "overflow")
+            return lane.overflow
+        endpoint = Endpoint(self.counts.endpoints, lane.network, address, address_text(address))
+        self.counts.endpoints += 1
+        lane.endpoints[address] = endpoint
+        return endpoint
+
+
+def learn_mac(endpoint: Endpoint, segment: Segment) -> None:
+    """Take the sender's MAC when the packet crossed no router; RFC 791 and 8200 leave the first TTL to the sender."""
+    at = segment.mac_at
+    if at < 0 or not endpoint.address:
+        return
+    if segment.version != 0 and segment.ttl not in FRESH_TTLS:
+        return
+    mac = segment.frame[at + 6 : at + 12]
+    if len(mac) == 6 and mac[0] & 1 == 0 and mac != b"\0\0\0\0\0\0":
+        endpoint.mac = mac
+
+
+def vlan_text(vlan: i64) -> str:
+    """Write a stack of tags outermost first: "100.10"; a priority tag is VLAN 0."""
+    tags: list[str] = []
+    while vlan != 0:
+        tags.insert(0, str(vlan & 0xFFF))
+        vlan = vlan >> 13 & 0xFFFFFFFFFFFF
+    return ".".join(tags)
+
+
+def address_text(address: bytes) -> str:
+    """Write an address as people do."""
+    if len(address) == 6:
+        return address.hex(":")
+    if len(address) in (4, 16):
+        return str(ipaddress.ip_address(address))
+    return address.hex()
