@@ -66,7 +66,6 @@ class Segment:
         self.vlan = 0
         self.tunnel = b""
         self.tunnel_text = ""
-        self.key = b""
         self.data = data
         self.start = self.end = self.missing = 0
         self.forget_packet()
@@ -75,6 +74,7 @@ class Segment:
         """Forget the network and transport headers: another packet was found inside."""
         self.version = 0
         self.protocol = 0
+        self.key = b""
         self.ip_id = 0
         self.ttl = 0
         self.source_port = 0

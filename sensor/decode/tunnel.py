@@ -11,7 +11,7 @@ from mypy_extensions import i64
 
 from sensor.decode.ethernet import by_version
 from sensor.decode.frame import ETHERNET, IPV4, IPV6, MPLS, PPP, Frame, u16, u32
-from sensor.decode.kinds import BAD_HEADER, NESTED_TOO_DEEP, UDP
+from sensor.decode.kinds import NESTED_TOO_DEEP, UDP
 from sensor.decode.oddities import GRE_UNKNOWN
 from sensor.decode.transport import portless
 
@@ -125,7 +125,7 @@ def gre(frame: Frame, paths: Paths) -> i64:
     if inner == 0x88BE and flags & 0x1000 == 0:
         return paths.enter(frame, ERSPAN, 0, ETHERNET)  # type I has no header of its own
     if inner in (0x88BE, 0x22EB):
-        return erspan(frame, paths)
+        return erspan(frame, paths, at)
     return paths.enter(frame, GRE, key, inside_gre(inner))
 
 
@@ -147,7 +147,7 @@ def inside_gre(inner: i64) -> i64:
     return PPP if inner == 0x880B else MPLS
 
 
-def erspan(frame: Frame, paths: Paths) -> i64:
+def erspan(frame: Frame, paths: Paths, gre_at: i64) -> i64:
     """Types II and III: version, VLAN, session; type III may carry IP, and a subheader of the platform."""
     lack = frame.lacks(8)
     if lack != 0:
@@ -158,21 +158,23 @@ def erspan(frame: Frame, paths: Paths) -> i64:
     vlan = u16(data, at) & 0x0FFF
     session = u16(data, at + 2) & 0x03FF
     stripped = i64(data[at + 2]) >> 3 & 3 == 2  # the mirrored frame had a tag that is only told of here
-    if version == 1:
-        frame.at = at + 8
-        step = paths.enter(frame, ERSPAN, session, ETHERNET)
-        if stripped:
-            frame.segment.vlan = 0x1000 | vlan
-        return step
-    if version != 2:
-        return BAD_HEADER
-    lack = frame.lacks(12)
-    if lack != 0:
-        return lack
-    last = u16(data, at + 10)
-    frame.at = at + (20 if last & 1 != 0 else 12)
-    carries_ip = last >> 10 & 31 == 2
-    return paths.enter(frame, ERSPAN, session, by_version(frame) if carries_ip else ETHERNET)
+    carried: i64 = 0
+    frame.at = at + 8
+    if version == 2:
+        lack = frame.lacks(4)
+        if lack != 0:
+            return lack
+        last = u16(data, at + 10)
+        carried = last >> 10 & 31
+        frame.at = at + (20 if last & 1 != 0 else 12)
+    if version not in (1, 2) or carried not in (0, 2):
+        frame.note(GRE_UNKNOWN)
+        frame.at = gre_at
+        return portless(frame)
+    step = paths.enter(frame, ERSPAN, session, by_version(frame) if carried == 2 else ETHERNET)
+    if stripped:
+        frame.segment.vlan = 0x1000 | vlan
+    return step
 
 
 def udp_tunnel(frame: Frame, paths: Paths) -> i64:

@@ -64,7 +64,13 @@ def test_gre(bench, wire, outer, inner, inner_frame):
 
 
 def test_gre_that_is_not_decoded_is_an_ip_packet(bench, wire, outer, inner):
-    for raw in (wire.gre(b"nhrp", 0x2001), wire.gre(inner, 0x0800, 0x4000, b"\0\0\0\0"), wire.gre(inner, 0x0800, 2)):
+    for raw in (
+        wire.gre(b"nhrp", 0x2001),
+        wire.gre(inner, 0x0800, 0x4000, b"\0\0\0\0"),
+        wire.gre(inner, 0x0800, 2),
+        wire.gre(b"\x30" + bytes(60), 0x88BE, 0x1000, bytes(4)),
+        wire.gre(b"\x20" + bytes(9) + b"\x1c\0" + bytes(60), 0x22EB, 0x1000, bytes(4)),
+    ):
         assert bench.give(outer(raw, 47)) == "other_ip"
         assert bench.oddity == "gre_unknown"
         assert bench.segment.key == OUT + BACK + b"\0\0\0\0"
