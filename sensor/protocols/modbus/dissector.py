@@ -1,0 +1,309 @@
+"""The Modbus dissector: frames, the glance that nearly every message gets, and the whole reading of a few.
+
+Messaging on TCP/IP V1.0b; Application Protocol V1.1b3. The rule it lives by: a plain read that is answered as it
+should be costs two slices and no dictionary; all else may cost more.
+"""
+
+from typing import Final
+
+from librt.strings import read_i16_be
+from mypy_extensions import i64
+
+from sensor.contract import (
+    ACCEPTED,
+    ALONE,
+    BAD_CHECKSUM,
+    BAD_LENGTH,
+    COMPLETED,
+    NOT_THIS_PROTOCOL,
+    REFUSED,
+    STARTED,
+    Exchange,
+    Malformed,
+    Message,
+)
+from sensor.protocols.modbus.dissect import ADDRESSES, MAX_READ_BITS, MAX_READ_WORDS, read_request, read_response
+from sensor.protocols.modbus.message import ModbusMessage
+from sensor.protocols.modbus.pairing import UMAS_POLLS, Pairing, shape
+from sensor.protocols.modbus.wire import (
+    EITHER,
+    LENGTH_AT,
+    LONGEST,
+    LONGEST_TOLERATED,
+    MORE_NEEDED,
+    PROTOCOL_AT,
+    REQUEST,
+    SHORTEST,
+    UNIT_AT,
+    is_whole,
+    request_length,
+    response_length,
+    rtu_length,
+    side,
+    word,
+)
+
+FIRM: Final = 8  # pieces of evidence for who is the client that one message cannot outweigh
+ACKNOWLEDGE: Final = 5  # the exception that says "accepted, it takes time" (chapter 7)
+UMAS_REFUSED: Final = 0xFD
+
+
+class ModbusDissector(Pairing):
+    """One conversation, framed by MBAP headers or as RTU.
+
+    `dissect` is pure but for one thing: a lone message that both sides could have sent is taken for a request when
+    it comes from `client`.
+    """
+
+    def __init__(self, is_rtu: bool = False) -> None:
+        super().__init__(is_rtu)
+        self.lean: i64 = 0  # how sure it is that `client` is the client
+        self.lost: i64 = 0  # a bit for each direction in which the next frame must prove itself
+
+    def frame(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
+        """Return the length of the ADU at `start`, from its MBAP length field or where the CRC fits."""
+        if self.is_rtu:
+            found = rtu_length(data, start, end)
+            return found if found >= 0 else BAD_CHECKSUM
+        if end - start <= UNIT_AT + 1:
+            return 0
+        length = word(data, start + LENGTH_AT)
+        if read_i16_be(data, start + PROTOCOL_AT) == 0 and SHORTEST <= length <= LONGEST and self.lost == 0:
+            return UNIT_AT + length
+        return self._doubtful_frame(data, start, end, length, direction)
+
+    def _doubtful_frame(self, data: bytes, start: i64, end: i64, length: i64, direction: i64) -> i64:
+        """Judge an ADU with a foreign protocol identifier or odd length, and any that follows lost bytes."""
+        whole = UNIT_AT + length
+        if length < SHORTEST or length > LONGEST_TOLERATED:
+            return BAD_LENGTH
+        is_lost = self.lost >> direction & 1 == 1
+        if word(data, start + PROTOCOL_AT) == 0 and not is_lost:
+            return whole
+        if length > LONGEST and data[start + UNIT_AT + 1] != 90:
+            return NOT_THIS_PROTOCOL
+        if start + whole > end:
+            return 0
+        if not is_whole(data, start + UNIT_AT + 1, start + whole):
+            return NOT_THIS_PROTOCOL
+        self.lost &= ~(1 << direction)
+        return whole
+
+    def glance(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
+        """Pair one ADU; what is not a plain read, or not quite right, goes the long way."""
+        at = start + self.lead + 1
+        stop = end - self.tail
+        if stop <= at:
+            raise Malformed("an ADU without a function code", start, at + 1 - start, stop - start)
+        function: i64 = data[at]
+        if 1 <= function <= 4:
+            if direction == self.client:
+                if stop - at == 5:
+                    return self._plain_question(data, start, end, direction, time)
+            elif self.first is not None and self._is_plain_answer(self.first.request, data, start, at, stop):
+                first = self.first
+                self.first = self.others.pop(0) if self.others else None
+                first.outcome = ACCEPTED
+                self.remember(first, data[start:end], time)
+                return COMPLETED
+        if self._is_question(data, start, at, stop, direction):
+            return self._question(data, start, end, direction, time)
+        return self._answer(data, start, end, direction, time)
+
+    def _plain_question(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
+        at = start + self.lead + 1
+        exchange = Exchange("modbus", data[at - 1 : at + 5], direction, time)
+        exchange.request = data[start:end]
+        function: i64 = data[at]
+        quantity = word(data, at + 3)
+        most: i64 = MAX_READ_BITS if function <= 2 else MAX_READ_WORDS
+        is_header_odd = self.lead != 0 and read_i16_be(data, start + PROTOCOL_AT) != 0
+        if is_header_odd or quantity == 0 or quantity > most or word(data, at + 1) + quantity > ADDRESSES:
+            exchange.significant = True
+        if self.lean < FIRM and (function > 2 or data[at + 1] != 3):  # as an answer, 3 would be its byte count
+            self.lean += 1
+        self.ask(exchange, time)
+        return STARTED
+
+    def _is_plain_answer(self, asked: bytes, data: bytes, start: i64, at: i64, stop: i64) -> bool:
+        """Tell whether this is just what the oldest waiting question, a plain read, asks for."""
+        lead = self.lead
+        if read_i16_be(data, at - 1) != read_i16_be(asked, lead) or read_i16_be(data, start) != read_i16_be(asked, 0):
+            return False
+        if i64(len(asked)) != lead + 6 + self.tail:
+            return False
+        quantity = word(asked, lead + 4)
+        count = (quantity + 7) >> 3 if data[at] <= 2 else 2 * quantity
+        if stop - at != 2 + count or i64(data[at + 1]) != count:
+            return False
+        return lead == 0 or read_i16_be(data, start + PROTOCOL_AT) == 0
+
+    def _is_question(self, data: bytes, start: i64, at: i64, stop: i64, direction: i64) -> bool:
+        """Tell by the structure, where that fits both sides by the sender; learn who is the client."""
+        is_client = direction == self.client
+        seen = side(data, at, stop)
+        if seen == EITHER:
+            return is_client
+        is_question = seen == REQUEST
+        if is_question == is_client:
+            self.lean = min(self.lean + 1, FIRM)
+            return is_question
+        if is_question and self.match(data, start, at, stop) >= 0:
+            return False  # what answers a waiting question is an answer, if a malformed one
+        self.lean -= 1
+        if self.lean < 0:
+            self.client = 1 - self.client
+            self.lean = 0
+        return is_question
+
+    def _question(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
+        at = start + self.lead + 1
+        stop = end - self.tail
+        exchange = Exchange("modbus", shape(data, at, stop), direction, time)
+        exchange.request = data[start:end]
+        is_poll = data[at] == 90 and stop - at >= 3 and data[at + 2] in UMAS_POLLS
+        exchange.significant = not is_poll or self._is_header_odd(data, start, end, at)
+        if direction != self.client:
+            exchange.note("role_reversed")
+        self.ask(exchange, time)
+        return STARTED
+
+    def _answer(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
+        at = start + self.lead + 1
+        stop = end - self.tail
+        number = self.match(data, start, at, stop)
+        if number < 0:
+            self._unasked(data, start, end, direction, time)
+            return ALONE
+        exchange = self.settle(number, data, start, end, time)
+        self._judge(exchange, data, at, stop)
+        if self._is_header_odd(data, start, end, at) or not self._is_as_asked(exchange.request, data, at, stop):
+            exchange.significant = True
+        if exchange.request[self.lead] != data[at - 1]:
+            exchange.note("unit_mismatch")
+        if self.is_rtu and data[start] == 0:
+            exchange.note("broadcast_answered")
+        return COMPLETED
+
+    def _unasked(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> None:
+        at = start + self.lead + 1
+        stop = end - self.tail
+        exchange = self.orphan(data, start, end, direction, time)
+        if data[at] >= 0x80 and at + 1 < stop:
+            exchange.code = data[at + 1]
+        if not self._is_plain_values(data, at, stop) or self._is_header_odd(data, start, end, at):
+            exchange.significant = True
+        if direction == self.client:
+            exchange.note("role_reversed")
+
+    def _judge(self, exchange: Exchange, data: bytes, at: i64, stop: i64) -> None:
+        """Set the outcome: refused by an exception or by UMAS's own status, else accepted."""
+        exchange.outcome = ACCEPTED
+        if data[at] >= 0x80:
+            exchange.significant = True
+            exchange.code = data[at + 1] if at + 1 < stop else 0
+            if exchange.code != ACKNOWLEDGE:
+                exchange.outcome = REFUSED
+        elif data[at] == 90 and at + 2 < stop and data[at + 2] == UMAS_REFUSED:
+            exchange.significant = True
+            exchange.outcome = REFUSED
+            exchange.code = UMAS_REFUSED
+
+    def _is_header_odd(self, data: bytes, start: i64, end: i64, at: i64) -> bool:
+        if self.is_rtu:
+            return False
+        return word(data, start + PROTOCOL_AT) != 0 or (end - start > UNIT_AT + LONGEST and data[at] != 90)
+
+    def _is_as_asked(self, asked: bytes, data: bytes, at: i64, stop: i64) -> bool:
+        """Tell whether an answer to an insignificant question has nothing that `dissect` would note."""
+        if data[at] == 90:
+            return stop - at >= 3
+        return self.fits(asked, data, at, stop)
+
+    def _is_plain_values(self, data: bytes, at: i64, stop: i64) -> bool:
+        """Tell whether this is the answer to a plain read, consistent in itself."""
+        function: i64 = data[at]
+        if not 1 <= function <= 4 or stop - at < 3:
+            return False
+        count: i64 = data[at + 1]
+        return stop - at == 2 + count and (function <= 2 or count % 2 == 0)
+
+    def dissect(self, data: bytes, start: i64, end: i64, direction: i64, request: bytes) -> Message:
+        """Return one ADU as a ModbusMessage."""
+        at = start + self.lead + 1
+        stop = end - self.tail
+        if stop <= at:
+            raise Malformed("an ADU without a function code", start, at + 1 - start, stop - start)
+        seen = side(data, at, stop)
+        is_request = request == b"" and (seen == REQUEST or (seen == EITHER and direction == self.client))
+        message = ModbusMessage(direction, is_request)
+        message.unit_id = data[at - 1]
+        message.unit = str(message.unit_id)
+        if self.is_rtu:
+            message.framing = "rtu"
+        else:
+            self._read_header(message, data, start, end, at)
+        if is_request:
+            read_request(message, data, at, stop)
+        else:
+            read_response(message, data, at, stop, request[self.lead + 1 : i64(len(request)) - self.tail])
+        return message
+
+    def _read_header(self, message: ModbusMessage, data: bytes, start: i64, end: i64, at: i64) -> None:
+        message.transaction_id = word(data, start)
+        message.protocol_id = word(data, start + PROTOCOL_AT)
+        message.length = word(data, start + LENGTH_AT)
+        if message.protocol_id != 0:
+            message.note("bad_protocol_id")
+        if end - start > UNIT_AT + LONGEST and data[at] != 90:
+            message.note("length_out_of_range")
+
+    def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
+        """Return where the next ADU of a public function may begin; it must then prove itself whole."""
+        self.lost |= i64(1) << direction
+        for here in range(start + 1, end):
+            if self._may_begin(data, here, end):
+                return here
+        return end
+
+    def gap(self, direction: i64) -> None:
+        """Bytes were lost: the next frame of this direction must prove itself."""
+        self.doubt()
+        self.lost |= i64(1) << direction
+
+    def _may_begin(self, data: bytes, here: i64, end: i64) -> bool:
+        if self.is_rtu:
+            return _may_begin_rtu(data, here, end)
+        return _may_begin_tcp(data, here, end)
+
+
+def _may_begin_tcp(data: bytes, here: i64, end: i64) -> bool:
+    """Tell whether nothing that is there contradicts an ADU of a public function at `here`."""
+    left = end - here
+    if (left > PROTOCOL_AT and data[here + PROTOCOL_AT] != 0) or (left > 3 and data[here + 3] != 0):
+        return False
+    if left <= UNIT_AT + 1:
+        return left <= LENGTH_AT or data[here + LENGTH_AT] <= LONGEST_TOLERATED >> 8
+    length = word(data, here + LENGTH_AT)
+    at = here + UNIT_AT + 1
+    if length < SHORTEST or length > LONGEST_TOLERATED or (length > LONGEST and data[at] != 90):
+        return False
+    if length <= left - UNIT_AT:
+        return is_whole(data, at, at - 1 + length)
+    size = length - 1
+    asks = request_length(data, at, end)
+    answers = response_length(data, at, end)
+    return asks in (size, MORE_NEEDED) or answers in (size, MORE_NEEDED) or _is_open(data, at)
+
+
+def _is_open(data: bytes, at: i64) -> bool:
+    """Tell whether a function leaves its length open: UMAS, query data, other encapsulated interfaces."""
+    return data[at] in (8, 43, 90)
+
+
+def _may_begin_rtu(data: bytes, here: i64, end: i64) -> bool:
+    if end - here < 2:
+        return True
+    asks = request_length(data, here + 1, end)
+    answers = response_length(data, here + 1, end)
+    return (asks >= 0 or answers >= 0) and rtu_length(data, here, end) >= 0
