@@ -11,9 +11,12 @@ from typing import Any, Final
 from sensor.detect.detector import Match
 from sensor.detect.event import Frame
 from sensor.detect.rule import SEVERITY, Rule, render, text_of
+from sensor.flow.community import community_id
+from sensor.flow.flow import Flow
 
 MAX_FRAMES: Final = 10  # the first ones: they show how it began; a scan's are counted
 MAX_VALUES: Final = 32  # of one list in the fields an alert keeps; an FC 3 answer has 125 registers
+MAX_INTEGER: Final = (1 << 63) - 1  # what JSON readers and Elasticsearch's long hold
 
 OPEN: Final = "open"
 CLOSED: Final = "closed"
@@ -68,6 +71,9 @@ class Alert:
 def begin(match: Match) -> Alert:
     """Return the alert that a match begins; it is not counted in yet."""
     fields = {name: capped(value) for name, value in match.event().items()}
+    talk = match.sighting.talk
+    if isinstance(talk, Flow) and match.fired is None:
+        fields["network.community_id"] = community_id(talk)
     first = match.frames()[:1]
     parts = (
         "1",
@@ -82,5 +88,16 @@ def begin(match: Match) -> Alert:
 
 
 def capped(value: Any) -> Any:
-    """Return a list's first elements, and anything else as it is."""
-    return value[:MAX_VALUES] if isinstance(value, list) else value
+    """Return a value fit to be kept and written as JSON: of a list the first elements, text without broken letters."""
+    if isinstance(value, list | tuple):
+        return [capped(one) for one in value[:MAX_VALUES]]
+    if isinstance(value, str):
+        return clean(value)
+    if isinstance(value, int) and not -MAX_INTEGER <= value <= MAX_INTEGER:
+        return float(value)
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def clean(text: str) -> str:
+    """Return a text with what UTF-8 cannot say replaced."""
+    return text.encode("utf-8", "replace").decode()

@@ -4,11 +4,8 @@ The rule it lives by: a document stands for itself: who, whom, what, why, on whi
 it is in the vocabulary.
 """
 
-import base64
 import datetime as dt
 import hashlib
-import ipaddress
-import struct
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -19,7 +16,6 @@ from sensor.detect.attack import Technique
 
 VENDOR: Final = "otsensor"
 RULESET: Final = "otsensor"
-NUMBERS: Final = {"tcp": 6, "udp": 17, "icmp": 1, "ipv6-icmp": 58}
 
 
 def document(
@@ -35,7 +31,6 @@ def document(
         **about_rule(alert),
         **about_threat(alert),
         **about_evidence(alert, files),
-        "network.community_id": community_id(alert.fields),
         "related.ip": together(alert.fields, "source.ip", "destination.ip"),
         "related.hosts": together(alert.fields, "ot.source.asset.name", "ot.destination.asset.name"),
         "observer.type": "sensor",
@@ -148,22 +143,6 @@ def instant(ns: int) -> str:
         whole = dt.datetime.fromtimestamp(0, dt.UTC)
         rest = 0
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
-
-
-def community_id(fields: Mapping[str, Any]) -> str:
-    """Return the Community ID v1 with seed 0 (github.com/corelight/community-id-spec) for TCP and UDP, else ""."""
-    number = NUMBERS.get(str(fields.get("network.transport")), 0)
-    if number not in (6, 17) or "source.port" not in fields or "destination.port" not in fields:
-        return ""
-    try:
-        ends = sorted(
-            (ipaddress.ip_address(fields[f"{end}.ip"]).packed, int(fields[f"{end}.port"]))
-            for end in ("source", "destination")
-        )
-    except (KeyError, ValueError):
-        return ""
-    data = struct.pack("!H", 0) + ends[0][0] + ends[1][0] + struct.pack("!BBHH", number, 0, ends[0][1], ends[1][1])
-    return "1:" + base64.b64encode(hashlib.sha1(data, usedforsecurity=False).digest()).decode()
 
 
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:

@@ -48,6 +48,9 @@ def check(document: Document, words: Vocabulary, services: tuple[str, ...]) -> I
     if not isinstance(selections, dict):
         yield document.fault((part,), f"{part} is missing" if selections is None else f"{part} is not keys and values")
         return
+    condition = selections.get("condition", "")
+    if not isinstance(condition, str) and not (condition and is_names(condition)):
+        yield document.fault((part, "condition"), "condition is not a text", str(condition), "selection and ...")
     for name, selection in selections.items():
         if not isinstance(name, str):  # YAML takes no, on and off for truth values
             yield document.fault((part,), "a name that YAML does not take for a text", str(name), "another name")
@@ -151,6 +154,9 @@ def check_selection(
     document: Document, keys: tuple[str, ...], selection: Any, words: Vocabulary
 ) -> Iterator[RuleFault]:
     """Check the fields and modifiers of one selection."""
+    if selection in (None, [], {}):
+        yield document.fault(keys, "an empty selection", "", "field: value")
+        return
     if isinstance(selection, list):
         for item in selection:
             yield from check_selection(document, keys, item, words)

@@ -41,6 +41,7 @@ class Sighting:
         self.action = action
         self.time = time
         self.ranged = False
+        self.talk: Conversation | None = None
         self._event: Event | None = None
 
     @property
@@ -66,6 +67,7 @@ class ExchangeSighting(Sighting):
         behaviour = finding.behaviour
         super().__init__(EXCHANGE, behaviour.protocol, behaviour.operation, behaviour.action, finding.time())
         self.finding = finding
+        self.talk: Conversation = finding.talk
         self.context = context
         self.newcomer = newcomer
         self.ranged = behaviour.ranged
@@ -135,7 +137,7 @@ class FlowSighting(Sighting):
 
     def __init__(self, talk: Conversation, time: int, frame: Frame | None) -> None:
         super().__init__(FLOW, "", "", "", time)
-        self.talk = talk
+        self.talk: Conversation = talk
         self.frame = frame
 
     def make(self) -> Event:
@@ -161,7 +163,7 @@ class OdditySighting(Sighting):
     def __init__(self, talk: Conversation, kind: str, direction: int, frame: Frame, sample: bytes) -> None:
         protocol = talk.dissector.protocol if talk.dissector is not None else ""
         super().__init__(ODDITY, protocol, kind, "", frame.time)
-        self.talk = talk
+        self.talk: Conversation = talk
         self.direction = direction
         self.frame = frame
         self.sample = sample

@@ -53,9 +53,9 @@ def read(path: pathlib.Path, faults: list[RuleFault]) -> list[Document]:
 
 def documents(path: pathlib.Path, text: str, faults: list[RuleFault]) -> list[Document]:
     """Return the documents of a text; bad YAML is added to `faults` with its line."""
-    loader = yaml.SafeLoader(text)
     found = []
     try:
+        loader = yaml.SafeLoader(text)
         while loader.check_node():
             node = loader.get_node()
             assert node is not None  # check_node() said so
@@ -70,10 +70,11 @@ def documents(path: pathlib.Path, text: str, faults: list[RuleFault]) -> list[Do
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         faults.append(RuleFault(path, mark.line + 1 if mark else 1, "bad YAML", error.problem or str(error.context)))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        faults.append(RuleFault(path, line, "bad YAML", f"character {error.character!r}", "a printable one"))
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
         faults.append(RuleFault(path, 1, "bad YAML", str(error).splitlines()[0]))
-    finally:
-        loader.dispose()
     return found
 
 

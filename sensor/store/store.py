@@ -1,0 +1,198 @@
+"""The writer of the store: takes what the line has found, and writes it in batches.
+
+The rule it lives by: one writer, one transaction for each batch. Every row that is shipped carries a sequence number
+that only grows, also over restarts, so that a shipper can say how far it has got.
+"""
+
+import pathlib
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, Final, Self
+
+from sensor.alert.alert import Alert
+from sensor.behaviour.behaviour import Behaviour
+from sensor.capture.source import Source
+from sensor.contract import Conversation
+from sensor.flow.flow import Flow
+from sensor.inventory.asset import Asset
+from sensor.store import rows, tables
+from sensor.store.database import StoreError, complaint, open_for_writing
+from sensor.store.tables import Table
+
+__all__ = ["Store", "StoreError"]
+
+BATCH_ROWS: Final = 5_000
+BATCH_NS: Final = 1_000_000_000  # of capture time, for whoever reads the file while it grows
+
+
+class Store:
+    """Writes one run into a database."""
+
+    def __init__(self, path: pathlib.Path | None = None, version: str = "") -> None:
+        """`path` None: a temporary database; `version`: the sensor's. Raises StoreError."""
+        self.path = path
+        self.database = open_for_writing(path)
+        self.files: Sequence[str] = ()  # names of the capture files by index
+        self.observer: Mapping[str, str] = {}
+        self.rows_written = 0
+        self.commits = 0
+        self.batches_mended = 0
+        self._pending: dict[str, list[tuple[Any, ...]]] = {}
+        self._waiting = 0
+        self._oddities: dict[tuple[str, ...], list[Any]] = {}
+        self._committed_at = 0
+        last = self.database.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
+        self.sequence = int(last[0]) if last else 0
+        with self._told():
+            self.run = self.database.execute("INSERT INTO runs (version) VALUES (?)", (version,)).lastrowid or 0
+
+    # --- What is written ------------------------------------------------------------------------------
+
+    def capture(self, source: Source) -> None:
+        """Write what was read from one file."""
+        self._add(tables.CAPTURES, rows.capture(source, self.run))
+
+    def asset(self, asset: Asset, role: tuple[str, str]) -> None:
+        """Write an asset as it is now, with its role and the reason for it, and its facts."""
+        identity = asset.identity()
+        self._add(tables.ASSETS, rows.asset(asset, identity, self._next(), role))
+        for fact in asset.facts.values():
+            self._add(tables.FACTS, rows.fact(fact, identity, self._file(fact.capture)))
+
+    def behaviour(self, behaviour: Behaviour) -> None:
+        """Write a behaviour as it is now; within a run it replaces what was written of it before."""
+        self._add(tables.BEHAVIOURS, rows.behaviour(behaviour, self.run, self._next()))
+
+    def flow(self, flow: Flow) -> None:
+        """Write a conversation that has ended."""
+        self._add(tables.FLOWS, rows.flow(flow, self.run, self._next()))
+
+    def alert(self, alert: Alert) -> None:
+        """Write an alert's present revision."""
+        revision = rows.revision(alert, self.run, self._next(), self.files, self.observer)
+        self._add(tables.ALERTS, rows.alert(alert, self.run))
+        self._add(tables.REVISIONS, revision)
+        for ordinal, frame in enumerate(alert.frames):
+            self._add(tables.EVIDENCE, (alert.id, ordinal, self._file(frame.source), frame.number, frame.time))
+
+    def oddity(self, talk: Conversation, kind: str, direction: int, time: int, number: int, sample: bytes) -> None:
+        """Count something wrong with a stream or packet; equal ones of a batch are one row."""
+        key = rows.oddity_key(talk, kind, direction)
+        known = self._oddities.get(key)
+        if known is None:
+            self._oddities[key] = [1, time, time, number, sample.hex()]
+            self._waiting += 1
+            if self._waiting >= BATCH_ROWS:
+                self.commit()
+        else:
+            known[0] += 1
+            known[1], known[2] = min(known[1], time), max(known[2], time)
+
+    def health(self, counts: Mapping[str, int]) -> None:
+        """Write counters; within a run they replace those written before."""
+        for name, value in counts.items():
+            self._add(tables.HEALTH, (self.run, name, int(value)))
+
+    # --- Batches --------------------------------------------------------------------------------------
+
+    def tick(self, time: int) -> None:
+        """Capture time has gone on: write what has waited for a second."""
+        if time - self._committed_at >= BATCH_NS:
+            self._committed_at = time
+            self.commit()
+
+    def commit(self) -> None:
+        """Write everything that waits."""
+        if not self._waiting:
+            return
+        batch = dict(self._pending)
+        batch["oddities"] = [(self.run, *key, *counted) for key, counted in self._oddities.items()]
+        batch["meta"] = [("sequence", str(self.sequence))]
+        with self._told():
+            try:
+                self._write(batch)
+            except (UnicodeEncodeError, OverflowError):  # a text or a number from the wire that no database takes
+                self.database.rollback()
+                self._write({name: [rows.mended(row) for row in waiting] for name, waiting in batch.items()})
+                self.batches_mended += 1
+        self.rows_written += self._waiting
+        self.commits += 1
+        self._pending.clear()
+        self._oddities.clear()
+        self._waiting = 0
+
+    def _write(self, batch: Mapping[str, list[tuple[Any, ...]]]) -> None:
+        self.database.execute("BEGIN")
+        for name, waiting in batch.items():
+            self.database.executemany(STATEMENTS[name], waiting)
+        self.database.execute("COMMIT")
+
+    def close(self) -> None:
+        """Write what waits and close the file."""
+        try:
+            self.commit()
+        finally:
+            self.database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _add(self, table: Table, row: tuple[Any, ...]) -> None:
+        waiting = self._pending.get(table.name)
+        if waiting is None:
+            self._pending[table.name] = [row]
+        else:
+            waiting.append(row)
+        self._waiting += 1
+        if self._waiting >= BATCH_ROWS:
+            self.commit()
+
+    def _next(self) -> int:
+        self.sequence += 1
+        return self.sequence
+
+    def _file(self, number: int) -> str:
+        return self.files[number] if 0 <= number < len(self.files) else ""
+
+    def _told(self) -> "Told":
+        return Told(self)
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {
+            "rows_written": self.rows_written,
+            "commits": self.commits,
+            "batches_mended": self.batches_mended,
+        }
+
+
+class Told:
+    """Turns SQLite's errors into StoreError, and gives up the batch that failed."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if isinstance(error, sqlite3.Error):
+            if self.store.database.in_transaction:
+                self.store.database.rollback()
+            raise complaint(self.store.path or "temporary store", error) from error
+
+
+def statements(declared: Iterable[Table]) -> dict[str, str]:
+    """Return the writing statement of each table."""
+    return {table.name: table.insert() for table in declared}
+
+
+STATEMENTS: Final = statements(tables.TABLES)

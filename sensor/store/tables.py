@@ -1,0 +1,126 @@
+"""The tables of the store, each column declared once: from here come the schema, the statements and the readers.
+
+The rule it lives by: times are capture time in integer nanoseconds; lists and maps are JSON. A column that is not
+declared here does not exist.
+"""
+
+import dataclasses
+from typing import Final
+
+APPLICATION: Final = 0x4F545331  # "OTS1": says whose file it is, in SQLite's own header
+VERSION: Final = 1  # of the schema
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Table:
+    """One table: columns as "name type", the key, and what happens when a key comes again."""
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
+    again: str = "replace"  # replace, ignore, or the SET part of an upsert
+    json: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return the columns' names."""
+        return tuple(column.split()[0] for column in self.columns)
+
+    def create(self) -> str:
+        """Return the statement that makes the table."""
+        return f"CREATE TABLE {self.name} ({', '.join(self.columns)}, PRIMARY KEY ({', '.join(self.key)})) STRICT"
+
+    def insert(self) -> str:
+        """Return the statement that writes a row."""
+        verb = {"replace": "INSERT OR REPLACE", "ignore": "INSERT OR IGNORE"}.get(self.again, "INSERT")
+        marks = ", ".join("?" * len(self.columns))
+        upsert = f" ON CONFLICT DO UPDATE SET {self.again}" if verb == "INSERT" else ""
+        return f"{verb} INTO {self.name} ({', '.join(self.names)}) VALUES ({marks}){upsert}"
+
+
+PLACE: Final = ("site TEXT", "segment TEXT", "vlan TEXT", "tunnel TEXT")
+SEEN: Final = ("first_time INT", "last_time INT")
+WIDER: Final = "first_time = min(first_time, excluded.first_time), last_time = max(last_time, excluded.last_time)"
+
+
+def durations(name: str) -> tuple[str, ...]:
+    """Return the columns of one statistic of durations, ns."""
+    whole = (f"{name}_{what} INT" for what in ("count", "sum", "min", "max"))
+    return (*whole, f"{name}_buckets TEXT")
+
+
+META = Table("meta", ("name TEXT", "value TEXT"), ("name",))
+RUNS = Table("runs", ("run INTEGER", "version TEXT"), ("run",))
+CAPTURES = Table(
+    "captures",
+    ("run INT", "number INT", "path TEXT", "format TEXT", "packing TEXT", "size INT", "frames INT", "bytes INT", *SEEN,
+     "drops INT", "damage TEXT", "oddities TEXT"),
+    ("run", "number"),
+    json=frozenset({"oddities"}),
+)  # fmt: skip
+ASSETS = Table(
+    "assets",
+    ("id TEXT", "sequence INT", *PLACE, "address TEXT", "name TEXT", "role TEXT", "reason TEXT", "vendor TEXT",
+     "model TEXT", "firmware TEXT", "macs TEXT", "serves TEXT", "uses TEXT", "units TEXT", *SEEN),
+    ("id",),
+    ", ".join(f"{name} = excluded.{name}" for name in ("sequence", "name", "role", "reason", "vendor", "model",
+                                                        "firmware", "macs", "serves", "uses", "units")) + ", " + WIDER,
+    frozenset({"macs", "serves", "uses", "units"}),
+)  # fmt: skip
+FACTS = Table(
+    "facts",
+    ("asset TEXT", "attribute TEXT", "value TEXT", "source TEXT", "confidence REAL", *SEEN, "file TEXT", "frame INT"),
+    ("asset", "attribute", "value", "source"),
+    "confidence = max(confidence, excluded.confidence), " + WIDER,
+)
+BEHAVIOURS = Table(
+    "behaviours",
+    ("id TEXT", "run INT", "sequence INT", *PLACE, "client TEXT", "server TEXT", "protocol TEXT", "operation TEXT",
+     "action TEXT", "unit TEXT", "target TEXT", "targets TEXT", "ranged INT", "count INT", *SEEN, "outcomes TEXT",
+     "codes TEXT", *durations("latency"), *durations("interval")),
+    ("id", "run"),
+    json=frozenset({"targets", "outcomes", "codes", "latency_buckets", "interval_buckets"}),
+)  # fmt: skip
+FLOWS = Table(
+    "flows",
+    ("run INT", "number INT", "sequence INT", *PLACE, "opener TEXT", "opener_port INT", "answerer TEXT",
+     "answerer_port INT", "transport INT", "ethertype INT", "protocol TEXT", "state TEXT", "ending TEXT",
+     "packets INT", "packets_back INT", "bytes INT", "bytes_back INT", "payload_bytes INT", "payload_bytes_back INT",
+     "retransmissions INT", "gaps INT", "gap_bytes INT", "out_of_order INT", "duplicates INT", *SEEN,
+     "first_file INT", "first_frame INT"),
+    ("run", "number"),
+)  # fmt: skip
+ALERTS = Table(
+    "alerts",
+    ("id TEXT", "run INT", "revision INT", "state TEXT", "rule TEXT", "rule_id TEXT", "title TEXT", "level TEXT",
+     "severity INT", "protocol TEXT", "source TEXT", "destination TEXT", "unit TEXT", "operation TEXT", "target TEXT",
+     "outcome TEXT", "count INT", "values_counted INT", *SEEN, "sentence TEXT", "explanation TEXT", "response TEXT",
+     "techniques TEXT", "tactics TEXT"),
+    ("id",),
+    json=frozenset({"techniques", "tactics"}),
+)  # fmt: skip
+REVISIONS = Table(
+    "alert_revisions",
+    ("alert TEXT", "revision INT", "sequence INT", "run INT", "time INT", "count INT", "state TEXT", "document TEXT"),
+    ("alert", "revision"),
+    "ignore",
+    frozenset({"document"}),
+)
+EVIDENCE = Table("evidence", ("alert TEXT", "ordinal INT", "file TEXT", "frame INT", "time INT"), ("alert", "ordinal"))
+ODDITIES = Table(
+    "oddities",
+    ("run INT", *PLACE, "sender TEXT", "receiver TEXT", "protocol TEXT", "kind TEXT", "count INT", *SEEN,
+     "first_frame INT", "sample TEXT"),
+    ("run", "site", "segment", "vlan", "tunnel", "sender", "receiver", "protocol", "kind"),
+    "count = count + excluded.count, " + WIDER,
+)  # fmt: skip
+HEALTH = Table("health", ("run INT", "name TEXT", "value INT"), ("run", "name"))
+
+TABLES: Final = (
+    META, RUNS, CAPTURES, ASSETS, FACTS, BEHAVIOURS, FLOWS, ALERTS, REVISIONS, EVIDENCE, ODDITIES, HEALTH,
+)  # fmt: skip
+INDEXES: Final = (
+    "CREATE INDEX behaviours_by_sequence ON behaviours (sequence)",
+    "CREATE INDEX flows_by_sequence ON flows (sequence)",
+    "CREATE INDEX revisions_by_sequence ON alert_revisions (sequence)",
+)
