@@ -3,9 +3,9 @@
 The rule it lives by: each stage is handed the native `Sink` it gives to; nobody reaches past a neighbour.
 """
 
-from mypy_extensions import i64
-
 from librt.strings import read_i32_le, read_i64_le
+from librt.vecs import vec
+from mypy_extensions import i64
 
 from sensor.behaviour.finding import Findings
 from sensor.behaviour.learner import Learner
@@ -29,23 +29,25 @@ class Line:
         self.learner = Learner(findings)
         self.flows = Flows(self.learner, protocols, messages, places)
         self.decoder = Decoder()
-        self.kinds: dict[int, list[int]] = {}  # source -> frames of each kind
+        self.kinds: dict[int, vec[i64]] = {}  # source -> frames of each kind
         self.frames: i64 = 0
         self.bytes: i64 = 0  # on the wire
+        self.time: i64 = 0  # capture time, ns, of the last frame
 
     def run(self, block: Block) -> None:
         """Take one Block through the line."""
         if block.first == block.last:
+            self.time = block.time
             self.flows.tick(block.time)
             return
         kinds = self.kinds.get(block.source)
         if kinds is None:
-            kinds = [0] * len(KIND_NAMES)
+            kinds = vec[i64]([0] * len(KIND_NAMES))
             self.kinds[block.source] = kinds
         data, index, decoder, flows = block.data, block.index, self.decoder, self.flows
         segment = decoder.segment
         segment.source = block.source
-        links: list[i64] = [interface.link_type for interface in block.interfaces]
+        links = vec[i64]([interface.link_type for interface in block.interfaces])
         for record in range(block.first, block.last):
             at = record * RECORD
             time = read_i64_le(index, at)
@@ -63,6 +65,7 @@ class Line:
                 links[interface],
                 time,
             )
+            self.time = time
             kinds[kind] += 1
             if kind >= FLOWING:
                 flows.see(segment)
@@ -78,5 +81,7 @@ class Line:
 
     def frames_by_kind(self, source: int) -> dict[str, int]:
         """Return the frames of one file by kind; they add up to the file."""
-        kinds = self.kinds.get(source, [])
-        return {KIND_NAMES[number]: count for number, count in enumerate(kinds) if count}
+        kinds = self.kinds.get(source)
+        if kinds is None:
+            return {}
+        return {name: kinds[number] for number, name in enumerate(KIND_NAMES) if kinds[number]}

@@ -7,6 +7,7 @@ or a time; its statistics merge by addition, so that workers, files and days can
 import hashlib
 from typing import Final
 
+from librt.vecs import vec
 from mypy_extensions import i64
 
 from sensor.contract import OUTCOME_NAMES, Endpoint, Exchange, Target
@@ -35,7 +36,7 @@ class Durations:
         self.sum: i64 = 0
         self.min: i64 = 0
         self.max: i64 = 0
-        self.buckets: list[int] = [0] * BUCKETS
+        self.buckets: vec[i64] = vec[i64]([0] * BUCKETS)
 
     def add(self, ns: i64) -> None:
         """Count one duration; a negative one (clocks that step back) is left out."""

@@ -86,8 +86,8 @@ class Inventory:
         if name:
             asset.learn(Fact("vendor", name, "oui", 0.5, asset.last_time, asset.last_time))
 
-    def find(self, finding: Finding) -> list[tuple[Asset, Fact]]:
-        """Take a finding: conduct, units and identity; return the facts that are new."""
+    def find(self, finding: Finding) -> list[tuple[Asset, Fact, str]]:
+        """Take a finding: conduct, units and identity; return the facts that are new, with the value before."""
         behaviour, time = finding.behaviour, finding.time()
         client, server = self.asset(behaviour.client, time), self.asset(behaviour.server, time)
         if client is not None:
@@ -99,7 +99,8 @@ class Inventory:
             server.units[behaviour.protocol, behaviour.unit] = None
         if behaviour.action not in ("identify", "diagnose") or finding.response is None:
             return []
-        return [(server, fact) for fact in self.stated(finding.response, finding) if server.learn(fact)]
+        stated = [(server, fact, server.fact(fact.attribute)) for fact in self.stated(finding.response, finding)]
+        return [told for told in stated if server.learn(told[1])]
 
     def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
         """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""

@@ -1,0 +1,106 @@
+"""What `otsensor read` shows at its end: captures, protocols, assets, behaviours, alerts, and what could not be read.
+
+The rule it lives by: the worst stands last, where the eye is when the prompt comes back.
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from sensor.console.tables import Column, for_people, safe
+from sensor.console.views import LEVEL_STYLES, VIEWS
+from sensor.console.words import duration, moment, plural, size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+TITLES = {"assets": "Assets", "behaviours": "Behaviours", "alerts": "Alerts"}
+LEVELS = ("critical", "high", "medium", "low", "informational")
+
+
+def table(kind: str, rows: Sequence[Mapping[str, Any]], most: int, total: int | None = None) -> RenderableType:
+    """Return one listing, cut to `most` lines (0: all)."""
+    total = len(rows) if total is None else total
+    shown = rows[:most] if most else rows
+    title = f"{TITLES.get(kind, kind.capitalize())} ({total:,})"
+    return for_people(title, VIEWS[kind], shown, total - len(shown))
+
+
+def captures_line(rows: Iterable[Mapping[str, Any]], seconds: float) -> Text:
+    """Return one line about what was read: "plant.pcapng: 19,340 frames, 1.2 MiB, 2 min 31 s of traffic"."""
+    rows = list(rows)
+    frames, count = sum(row["frames"] for row in rows), sum(row["bytes"] for row in rows)
+    names = pathlib.Path(rows[0]["path"]).name if len(rows) == 1 else plural(len(rows), "file")
+    timed = [row for row in rows if row["frames"]]
+    line = Text(names, style="bold")
+    line.append(f": {plural(frames, 'frame')}, {size(count)}", style="")
+    if timed:
+        first, last = min(row["first_time"] for row in timed), max(row["last_time"] for row in timed)
+        line.append(f", {duration(last - first)} of traffic from {moment(first)} UTC")
+    line.append(f"; read in {seconds:.2f} s ({frames / max(seconds, 1e-3):,.0f} frames/s)", style="dim")
+    return line
+
+
+def protocols(behaviours: Iterable[Mapping[str, Any]], kinds: Mapping[str, int]) -> RenderableType:
+    """Return exchanges by protocol, and frames by kind."""
+    found: dict[str, dict[str, Any]] = {}
+    for row in behaviours:
+        entry = found.setdefault(row["protocol"], {"protocol": row["protocol"], "count": 0, "clients": set(),
+                                                    "servers": set(), "behaviours": 0, "refused": 0})  # fmt: skip
+        entry["count"] += row["count"]
+        entry["behaviours"] += 1
+        entry["clients"].add(row["client"])
+        entry["servers"].add(row["server"])
+        entry["refused"] += row["outcomes"].get("refused", 0) + row["outcomes"].get("unanswered", 0)
+    columns = (
+        Column("protocol", lambda r: safe(r["protocol"])),
+        Column("exchanges", lambda r: f"{r['count']:,}", right=True),
+        Column("clients", lambda r: f"{len(r['clients'])}", right=True),
+        Column("servers", lambda r: f"{len(r['servers'])}", right=True),
+        Column("behaviours", lambda r: f"{r['behaviours']:,}", right=True),
+        Column("refused or unanswered", lambda r: f"{r['refused']:,}", right=True),
+    )
+    frames = Text("Frames by kind: ", style="dim")
+    frames.append(", ".join(f"{name} {count:,}" for name, count in sorted(kinds.items(), key=lambda k: -k[1])))
+    rows = sorted(found.values(), key=lambda r: -r["count"])
+    return Group(for_people("Protocols", columns, rows), frames)
+
+
+def alert_counts(alerts: Iterable[Mapping[str, Any]]) -> Text:
+    """Return how many alerts there are of each level."""
+    counts: dict[str, int] = {}
+    for row in alerts:
+        counts[row["level"]] = counts.get(row["level"], 0) + 1
+    line = Text()
+    for name in LEVELS:
+        if name in counts:
+            line.append(f" {counts[name]} {name} ", style=LEVEL_STYLES[name])
+            line.append("  ")
+    return line if line.plain else Text("No alerts.", style="green")
+
+
+def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd: Mapping[str, int]) -> list[Text]:
+    """Return what could not be read, a line each."""
+    lines = [
+        Text.assemble(("damaged  ", "bold red"), (str(row["path"]), "bold"), f": {row['damage']}")
+        for row in captures
+        if row["damage"]
+    ]
+    lines += [Text.assemble(("not read  ", "bold red"), line) for line in skipped]
+    if odd:
+        lines.append(
+            Text.assemble(
+                ("noticed  ", "bold yellow"), ", ".join(f"{k.replace('_', ' ')} {v:,}" for k, v in odd.items())
+            )
+        )
+    return lines
+
+
+def console(*, to_stderr: bool = False) -> Console:
+    """Return the terminal: as wide as it is, 140 columns where there is none."""
+    made = Console(stderr=to_stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=to_stderr, highlight=False, width=max(made.width, 140))

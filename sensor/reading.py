@@ -1,0 +1,196 @@
+"""Captures read from end to end: the whole line in one process, for the command line and for other programs.
+
+The rule it lives by: what is asked for is what is paid for. Messages are decoded one by one only for whoever iterates.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+from sensor.alert.book import AlertBook
+from sensor.alert.lines import AlertLines
+from sensor.capture.files import Captures, Skipped
+from sensor.config import Config
+from sensor.detect.context import InventoryContext
+from sensor.detect.detector import Detector
+from sensor.detect.ruleset import RuleSet, default_rules
+from sensor.inventory.inventory import Inventory
+from sensor.pipeline import Line
+from sensor.protocols import discovery
+from sensor.recorder import Recorder
+from sensor.store.reader import Reader
+from sensor.store.store import Store
+from sensor.vocabulary import vocabulary
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from sensor.alert.alert import Alert
+    from sensor.behaviour.behaviour import Behaviour
+    from sensor.capture.source import Source
+    from sensor.contract import Message
+    from sensor.inventory.asset import Asset
+
+Paths = "str | pathlib.Path | Sequence[str | pathlib.Path]"
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Options:
+    """How captures are read."""
+
+    config: Config = dataclasses.field(default_factory=Config)
+    rules: tuple[pathlib.Path, ...] = ()  # files or folders; empty: the ones shipped
+    protocols: tuple[pathlib.Path, ...] = ()  # folders with protocols of one's own
+    db: pathlib.Path | None = None  # None: kept in memory and gone afterwards
+    alerts: pathlib.Path | None = None  # ECS JSON lines
+
+
+class Reading:
+    """One or several captures, read in time order.
+
+    Iterate over it for the decoded messages, or ask for `assets`, `behaviours` or `alerts`: whichever comes first reads
+    the captures. Raises RuleFaults and StoreError when it is made, and nothing for what is wrong with a capture: see
+    `sources` (`Source.damage`) and `skipped`.
+    """
+
+    def __init__(
+        self, paths: str | pathlib.Path | Sequence[str | pathlib.Path], options: Options | None = None
+    ) -> None:
+        self.options = options or Options()
+        self.captures = Captures([paths] if isinstance(paths, str | pathlib.Path) else list(paths))
+        self.rules = RuleSet.load(self.options.rules or (default_rules(),))
+        self.protocols = discovery.find(self.options.protocols)
+        self.inventory = Inventory(self.options.config.assets, vocabulary().facts())
+        self.store = Store(self.options.db)
+        self.files: list[str] = []
+        lines = AlertLines(self.options.alerts, self.files) if self.options.alerts is not None else None
+        self.recorder = Recorder(
+            self.inventory, Detector(self.rules, InventoryContext(self.inventory)), AlertBook(), self.store, lines
+        )
+        self.line: Line | None = None
+        self.stopped = False  # someone asked to end early
+        self.done = False
+
+    # --- Reading --------------------------------------------------------------------------------------
+
+    def __iter__(self) -> Iterator[Message]:
+        """Read, yielding every decoded message; once."""
+        if self.line is not None:
+            raise RuntimeError("these captures were read already; make a new Reading to read them again")
+        for _ in self._blocks(messages=True):
+            yield from self.recorder.take_messages()
+        yield from self.recorder.take_messages()
+
+    def run(self, progress: Callable[[Reading], None] | None = None) -> Reading:
+        """Read to the end without yielding messages; `progress` is called after each block."""
+        if self.line is None:
+            for _ in self._blocks(messages=False):
+                if progress is not None:
+                    progress(self)
+        return self
+
+    def stop(self) -> None:
+        """End after the present block; what was read is kept."""
+        self.stopped = True
+
+    def _blocks(self, *, messages: bool) -> Iterator[None]:
+        line = self.line = Line(self.recorder, self.protocols, messages, self._places())
+        self.files.extend(source.path for source in self.captures.sources)
+        self.store.files = self.files
+        for block in self.captures.blocks():
+            line.run(block)
+            self.recorder.tick(line.time)
+            yield
+            if self.stopped:
+                break
+        line.finish()
+        self.recorder.finish(line, self.captures)
+        self.done = True
+        yield
+
+    def _places(self) -> dict[tuple[int, int], tuple[str, str]]:
+        """Return site and segment by file: a file is known by its path or its name."""
+        return {
+            (source.number, interface): self.options.config.place(source.path, pathlib.Path(source.path).name)
+            for source in self.captures.sources
+            for interface in (-1,)
+        }
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()
+
+    @property
+    def frames(self) -> int:
+        """How many frames were read so far."""
+        return self.line.frames if self.line is not None else 0
+
+    @property
+    def damaged(self) -> bool:
+        """Some file could not be read to its end."""
+        return any(source.damage for source in self.captures.sources)
+
+    def rows(self, kind: str) -> list[dict[str, Any]]:
+        """Return one kind of the store's rows: assets, behaviours, alerts, flows, oddities, captures, facts ..."""
+        return list(Reader(self.run().store).rows(kind))
+
+    def frames_by_kind(self) -> dict[str, int]:
+        """Return the frames of all files by kind; they add up to the frames read."""
+        counts: dict[str, int] = {}
+        if self.line is not None:
+            for source in self.captures.sources:
+                for kind, count in self.line.frames_by_kind(source.number).items():
+                    counts[kind] = counts.get(kind, 0) + count
+        return counts
+
+    # --- What was found -------------------------------------------------------------------------------
+
+    @property
+    def sources(self) -> list[Source]:
+        """The files with their formats, frames, times and damage."""
+        return self.run().captures.sources
+
+    @property
+    def skipped(self) -> list[Skipped]:
+        """The paths that gave no frames, and why."""
+        return self.captures.skipped
+
+    @property
+    def assets(self) -> list[Asset]:
+        """Every machine that was heard, with its role and the reason for it."""
+        return self.run().inventory.shown()
+
+    @property
+    def behaviours(self) -> list[Behaviour]:
+        """Who does what to whom, the most frequent first."""
+        found = self.run().line
+        return sorted(found.learner.behaviours, key=lambda b: -b.count) if found is not None else []
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """The alerts, the most severe first, then in time."""
+        return sorted(self.run().recorder.raised.values(), key=lambda a: (-a.severity, a.first_time))
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Every counter of the line by name: nothing is dropped without one."""
+        line = self.run().line
+        return {**(line.counts() if line is not None else {}), **self.recorder.counts()}
+
+
+def read(
+    paths: str | pathlib.Path | Sequence[str | pathlib.Path],
+    *,
+    rules: Sequence[str | pathlib.Path] = (),
+    db: str | pathlib.Path | None = None,
+    config: Config | None = None,
+) -> Reading:
+    """Return a Reading of one capture, several, or a folder of them."""
+    options = Options(
+        config=config or Config(),
+        rules=tuple(pathlib.Path(rule) for rule in rules),
+        db=pathlib.Path(db) if db is not None else None,
+    )
+    return Reading(paths, options)

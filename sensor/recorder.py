@@ -1,0 +1,120 @@
+"""The right half of the line: inventory, detection, alerts and the store, fed by what the left half has found.
+
+The rule it lives by: one recorder writes the database; it sees only what is new, significant or odd, so it may be
+plain Python.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, cast
+
+from sensor.behaviour.finding import Finding, Findings
+from sensor.detect.event import Frame
+
+if TYPE_CHECKING:
+    from sensor.alert.alert import Alert
+    from sensor.alert.book import AlertBook
+    from sensor.alert.lines import AlertLines
+    from sensor.capture.files import Captures
+    from sensor.contract import Conversation, Message
+    from sensor.detect.detector import Detector, Match
+    from sensor.flow.flow import Flow
+    from sensor.inventory.inventory import Inventory
+    from sensor.pipeline import Line
+    from sensor.store.store import Store
+
+MAX_RAISED: Final = 100_000  # alerts kept at hand for the summary; all are in the store
+
+
+class Recorder(Findings):
+    """Takes findings in capture order and hands each to inventory, detection, alerts and store."""
+
+    def __init__(
+        self, inventory: Inventory, detector: Detector, book: AlertBook, store: Store, lines: AlertLines | None
+    ) -> None:
+        super().__init__()
+        self.inventory = inventory
+        self.detector = detector
+        self.book = book
+        self.store = store
+        self.lines = lines
+        self.raised: dict[str, Alert] = {}
+        self.messages: list[Message] = []  # waiting for whoever asked for every message
+        self.oddities: dict[str, int] = {}
+
+    # --- What the line tells --------------------------------------------------------------------------
+
+    def finding(self, finding: Finding) -> None:
+        """Take a new behaviour or a significant exchange."""
+        for asset, fact, previous in self.inventory.find(finding):
+            frame = Frame(fact.capture, fact.number, fact.first_time)
+            self.alert(self.detector.asset(asset.endpoint, fact.attribute, fact.value, previous, frame))
+        self.alert(self.detector.see(finding))
+
+    def opened(self, talk: Conversation) -> None:
+        """Take the beginning of a conversation."""
+        flow = cast("Flow", talk)
+        self.inventory.opened(talk, flow.first_time)
+        if self.detector.watches_flows:
+            frame = Frame(flow.first_source, flow.first_number, flow.first_time)
+            self.alert(self.detector.flow(talk, flow.first_time, frame))
+
+    def closed(self, talk: Conversation) -> None:
+        """Take the end of a conversation."""
+        flow = cast("Flow", talk)
+        self.inventory.closed(talk, flow.last_time, flow.back.packets)
+        self.store.flow(flow)
+
+    def message(self, talk: Conversation, message: Message) -> None:
+        """Take a message somebody asked for."""
+        message.talk = talk
+        self.messages.append(message)
+
+    def oddity(self, talk: Conversation, kind: str, direction: int, time: int, number: int, sample: bytes) -> None:
+        """Take what was wrong with a stream."""
+        self.oddities[kind] = self.oddities.get(kind, 0) + 1
+        self.store.oddity(talk, kind, direction, time, number, sample)
+        self.alert(self.detector.oddity(talk, kind, direction, time, number, sample))
+
+    # --- What becomes of it ---------------------------------------------------------------------------
+
+    def alert(self, matches: list[Match]) -> None:
+        """Make alerts of what matched, or let open ones grow."""
+        if matches:
+            self.tell(self.book.take(matches))
+
+    def tell(self, alerts: list[Alert]) -> None:
+        """Write new revisions of alerts."""
+        for alert in alerts:
+            if len(self.raised) < MAX_RAISED:
+                self.raised[alert.id] = alert
+            self.store.alert(alert)
+        if self.lines is not None and alerts:
+            self.lines.write(alerts)
+
+    def take_messages(self) -> list[Message]:
+        """Return the messages that wait, and forget them."""
+        taken, self.messages = self.messages, []
+        return taken
+
+    def tick(self, time: int) -> None:
+        """Capture time has gone on to `time` (ns)."""
+        self.store.tick(time)
+
+    def finish(self, line: Line, captures: Captures) -> None:
+        """The captures are over: write what is only known at the end."""
+        self.tell(self.book.finish())
+        for source in captures.sources:
+            self.store.capture(source)
+        for asset in self.inventory.shown():
+            self.store.asset(asset, self.inventory.role(asset.endpoint))
+        for behaviour in line.learner.behaviours:
+            self.store.behaviour(behaviour)
+        self.store.health({**line.counts(), **self.counts()})
+        self.store.commit()
+        if self.lines is not None:
+            self.lines.close()
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {**self.detector.counts(), **self.book.counts(), "assets_refused": self.inventory.refused}
