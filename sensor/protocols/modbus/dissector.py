@@ -51,8 +51,8 @@ UMAS_REFUSED: Final = 0xFD
 class ModbusDissector(Pairing):
     """One conversation, framed by MBAP headers or as RTU.
 
-    `dissect` is pure but for one thing: a lone message that both sides could have sent is taken for a request when
-    it comes from `client`.
+    `dissect` is pure but for one thing: without its request, a message from `client` is taken for a request, once it
+    is known who that is or where the structure fits both sides.
     """
 
     def __init__(self, is_rtu: bool = False) -> None:
@@ -139,22 +139,23 @@ class ModbusDissector(Pairing):
         return lead == 0 or read_i16_be(data, start + PROTOCOL_AT) == 0
 
     def _is_question(self, data: bytes, start: i64, at: i64, stop: i64, direction: i64) -> bool:
-        """Tell by the structure, where that fits both sides by the sender; learn who is the client."""
-        is_client = direction == self.client
+        """Learn from the structure who is the client, and tell whether this is a request."""
         seen = side(data, at, stop)
-        if seen == EITHER:
-            return is_client
-        is_question = seen == REQUEST
-        if is_question == is_client:
-            self.lean = min(self.lean + 1, FIRM)
-            return is_question
-        if is_question and self.match(data, start, at, stop) >= 0:
-            return False  # what answers a waiting question is an answer, if a malformed one
-        self.lean -= 1
-        if self.lean < 0:
-            self.client = 1 - self.client
-            self.lean = 0
-        return is_question
+        if seen != EITHER:
+            if (seen == REQUEST) == (direction == self.client):
+                self.lean = min(self.lean + 1, FIRM)
+            elif direction == self.client or self.match(data, start, at, stop) < 0:
+                self.lean -= 1
+            if self.lean < 0:
+                self.client = 1 - self.client
+                self.lean = 0
+        return self._is_from_client(seen, direction)
+
+    def _is_from_client(self, seen: i64, direction: i64) -> bool:
+        """Tell requests from responses: by who sent it once that is known, until then by structure."""
+        if seen == EITHER or self.lean > 0:
+            return direction == self.client
+        return seen == REQUEST
 
     def _question(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
         at = start + self.lead + 1
@@ -163,8 +164,6 @@ class ModbusDissector(Pairing):
         exchange.request = data[start:end]
         is_poll = data[at] == 90 and stop - at >= 3 and data[at + 2] in UMAS_POLLS
         exchange.significant = not is_poll or self._is_header_odd(data, start, end, at)
-        if direction != self.client:
-            exchange.note("role_reversed")
         self.ask(exchange, time)
         return STARTED
 
@@ -172,6 +171,8 @@ class ModbusDissector(Pairing):
         at = start + self.lead + 1
         stop = end - self.tail
         number = self.match(data, start, at, stop)
+        if number < 0 and self.is_answered_astray(data, at, stop, time):
+            number = 0
         if number < 0:
             self._unasked(data, start, end, direction, time)
             return ALONE
@@ -181,6 +182,8 @@ class ModbusDissector(Pairing):
             exchange.significant = True
         if exchange.request[self.lead] != data[at - 1]:
             exchange.note("unit_mismatch")
+        elif self.transaction(exchange.request, 0) != self.transaction(data, start):
+            exchange.note("transaction_mismatch")
         if self.is_rtu and data[start] == 0:
             exchange.note("broadcast_answered")
         return COMPLETED
@@ -193,7 +196,7 @@ class ModbusDissector(Pairing):
             exchange.code = data[at + 1]
         if not self._is_plain_values(data, at, stop) or self._is_header_odd(data, start, end, at):
             exchange.significant = True
-        if direction == self.client:
+        if direction != self.client and side(data, at, stop) == REQUEST:
             exchange.note("role_reversed")
 
     def _judge(self, exchange: Exchange, data: bytes, at: i64, stop: i64) -> None:
@@ -235,7 +238,7 @@ class ModbusDissector(Pairing):
         if stop <= at:
             raise Malformed("an ADU without a function code", start, at + 1 - start, stop - start)
         seen = side(data, at, stop)
-        is_request = request == b"" and (seen == REQUEST or (seen == EITHER and direction == self.client))
+        is_request = request == b"" and self._is_from_client(seen, direction)
         message = ModbusMessage(direction, is_request)
         message.unit_id = data[at - 1]
         message.unit = str(message.unit_id)

@@ -98,11 +98,12 @@ ANOMALIES: tuple[Anomaly, ...] = (
     Anomaly("bad_reference_type", "A file sub-request whose reference type is not 6", "6.14"),
     Anomaly("record_out_of_range", "A file number 0, or a record number over 9,999", "6.14"),
     # --- Of pairing
+    Anomaly("transaction_mismatch", "The answer carries another transaction identifier than the only request it can belong to"),
     Anomaly("unit_mismatch", "The answer to a transaction came from another unit than the one asked"),
     Anomaly("answered_twice", "One transaction was answered again, with the same bytes"),
     Anomaly("answered_differently", "One transaction was answered again, with other bytes"),
     Anomaly("answer_without_question", "An answer to nothing that was asked, in a conversation seen whole so far"),
     Anomaly("broadcast_answered", "A serial broadcast was answered", "Serial Line 2.1"),
     Anomaly("pending_overflow", "So many requests were unanswered that the oldest was given up"),
-    Anomaly("role_reversed", "The server's side asked, or the client's side answered"),
+    Anomaly("role_reversed", "A request came from the server's side"),
 )  # fmt: skip

@@ -99,6 +99,7 @@ class Pairing(Dissector):
         First choice is one with the same key that it fits, then one with the same key, then one whose transaction
         is the same but whose unit is not.
         """
+        transaction = self.transaction(data, start)
         same_key: i64 = -1
         same_transaction: i64 = -1
         for number in range(i64(len(self.others)) + 1):
@@ -106,16 +107,29 @@ class Pairing(Dissector):
             if waiting is None:
                 return -1
             asked = waiting.request
-            if asked[self.lead + 1] != data[at] & 0x7F or read_i16_be(asked, 0) != read_i16_be(data, start):
+            if asked[self.lead + 1] != data[at] & 0x7F or self.transaction(asked, 0) != transaction:
                 continue
             if asked[self.lead] != data[at - 1]:
-                if same_transaction < 0 and word(data, start) != 0:
+                if same_transaction < 0 and transaction != 0:
                     same_transaction = number
             elif self.fits(asked, data, at, end):
                 return number
             elif same_key < 0:
                 same_key = number
         return same_key if same_key >= 0 else same_transaction
+
+    def is_answered_astray(self, data: bytes, at: i64, end: i64, time: i64) -> bool:
+        """Tell whether a response without a partner must be meant for the only request that waits.
+
+        Some servers count transactions for themselves. A late answer to an earlier request must be out of the question.
+        """
+        first = self.first
+        if first is None or self.others or self.pairs == 0 or time - self.unanswered_time <= LATE_ANSWER:
+            return False
+        asked = first.request
+        if asked[self.lead] != data[at - 1] or asked[self.lead + 1] != data[at] & 0x7F:
+            return False
+        return self.fits(asked, data, at, end)
 
     def fits(self, asked: bytes, data: bytes, at: i64, end: i64) -> bool:
         """Tell whether a response of the right function also has what the request makes it have."""
@@ -132,6 +146,10 @@ class Pairing(Dissector):
         if function == 8:
             return word_or_absent(data, at + 1, end) == word_or_absent(asked, asked_at + 1, asked_end)
         return True
+
+    def transaction(self, data: bytes, start: i64) -> i64:
+        """Return the transaction identifier of an ADU, always 0 for RTU frames, which have none."""
+        return 0 if self.is_rtu else word(data, start)
 
     def waiting(self, number: i64) -> Exchange | None:
         """Return a waiting request by its number in order, 0 the oldest."""
@@ -151,8 +169,8 @@ class Pairing(Dissector):
     def remember(self, exchange: Exchange, answer: bytes, time: i64) -> None:
         """Keep the last pair, to know a second answer to it."""
         last = self.answered
-        if last is not None and not self.ids_change and not self.is_rtu:
-            self.ids_change = read_i16_be(last.request, 0) != read_i16_be(exchange.request, 0)
+        if last is not None and not self.ids_change:
+            self.ids_change = self.transaction(last.request, 0) != self.transaction(exchange.request, 0)
         exchange.response_time = time
         self.exchange = exchange
         self.answered = exchange
@@ -242,7 +260,7 @@ class Pairing(Dissector):
 
     def _answers(self, data: bytes, start: i64, at: i64, asked: bytes) -> bool:
         return (
-            read_i16_be(asked, 0) == read_i16_be(data, start)
+            self.transaction(asked, 0) == self.transaction(data, start)
             and asked[self.lead] == data[at - 1]
             and asked[self.lead + 1] == data[at] & 0x7F
         )

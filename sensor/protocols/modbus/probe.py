@@ -27,6 +27,7 @@ from sensor.protocols.modbus.wire import (
 )
 
 PORT: Final = 502
+LAST_EXCEPTION: Final = 11
 LAST_SERIAL_UNIT: Final = 247  # Serial Line 2.2
 
 
@@ -78,7 +79,8 @@ def probe_tcp(data: bytes, start: i64, end: i64) -> i64:
     if is_whole(data, at, start + whole) and (function != 90 or data[at + 2] != 0):
         return YES
     # A scan of functions may begin with one nobody knows: then the data must be this one ADU and nothing else.
-    return YES if left == whole and function < 0x80 else NO
+    is_likely = function < 0x80 or (length > SHORTEST and 1 <= data[at + 1] <= LAST_EXCEPTION)
+    return YES if left == whole and is_likely else NO
 
 
 def _is_header(data: bytes, start: i64, end: i64) -> bool:
