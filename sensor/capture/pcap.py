@@ -10,6 +10,7 @@ from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from sensor.capture.block import Interface
+from sensor.capture.resync import Records
 from sensor.capture.source import Source
 from sensor.capture.walker import EARLIEST, MAX_FRAME, ORDINARY_FRAME, Walker, u32, write_record
 
@@ -52,6 +53,7 @@ class PcapWalker(Walker):
         self.header: i64 = 16
         self.lengths: i64 = CAPTURED_FIRST
         self.limit: i64 = ORDINARY_FRAME
+        self.last_time: i64 = 0  # of the last frame
         self.need = HEADER
         source.format = "pcap"
         source.variant = f"{'big' if self.big else 'little'}-endian, {'micro' if self.unit > 1 else 'nano'}seconds"
@@ -109,6 +111,13 @@ class PcapWalker(Walker):
         """Name the place of what follows the frames found so far."""
         return super().place(offset) if self.begun else "the file header"
 
+    def search(self, data: bytes, start: i64, final: bool) -> i64:
+        """Return where reading can go on after damage."""
+        ceiling = 1_000_000 if self.unit > 1 else 1_000_000_000
+        records = Records(self.big, self.header, ceiling, self.lengths != CAPTURED_FIRST)
+        records.second = self.last_time // 1_000_000_000
+        return records.search(data, start, final)
+
     def walk(self, data: bytes, offset: i64) -> None:
         """Index the frames of `data`; the file header is read first, when it was not yet."""
         self.index, self.frames, self.used = b"", 0, 0
@@ -119,15 +128,16 @@ class PcapWalker(Walker):
                 return
         big, header, unit, limit, lengths = self.big, self.header, self.unit, self.limit, self.lengths
         out = BytesWriter()
+        self.need = header
         end: i64 = len(data)
         at = start
         frames: i64 = 0
         total: i64 = 0
         first: i64 = 0
         last: i64 = 0
+        time: i64 = self.last_time
         while True:
             if end - at < header:
-                self.need = header
                 break
             captured = u32(data, at + 8, big)
             original = u32(data, at + 12, big)
@@ -152,6 +162,7 @@ class PcapWalker(Walker):
             at += header + captured
         self.used = at
         self.frames = frames
+        self.last_time = time
         self.index = out.getvalue()
         self.source.saw(frames, total, first, last)
         if end - at >= header and captured > limit:

@@ -11,10 +11,10 @@ from mypy_extensions import i64
 
 from sensor.capture.block import Interface
 from sensor.capture.clock import MAX_DROPS, Clock
+from sensor.capture.resync import SECTION, next_block
 from sensor.capture.source import MAX_TEXT, Source
 from sensor.capture.walker import EARLIEST, LATEST, MAX_FRAME, Walker, u32, write_record
 
-SECTION: Final = 0x0A0D_0D0A
 INTERFACE: Final = 1
 OBSOLETE_PACKET: Final = 2
 SIMPLE_PACKET: Final = 3
@@ -43,6 +43,7 @@ DROPPED_BY_SYSTEM: Final = 7
 DROPPED_BEFORE: Final = 4  # of a packet
 UNKNOWN_DROPS: Final = 0xFFFF  # in an obsolete packet block
 
+UNKNOWN: Final = -1  # number of an interface whose description was illegible
 MICROSECONDS: Final = 6  # the resolution where none is told
 
 
@@ -60,22 +61,25 @@ class PcapngWalker(Walker):
         self.last: i64 = EARLIEST
         self.time: i64 = EARLIEST  # of the last frame
         self.need = 12
+        self.step = 4  # blocks are aligned
         source.format = "pcapng"
 
     def place(self, offset: i64) -> str:
         """Name the place of what follows the frames found so far."""
         return f"the block at offset {offset}, after frame {self.source.frames},"
 
+    def search(self, data: bytes, start: i64, final: bool) -> i64:
+        """Return where reading can go on after damage."""
+        return next_block(data, start, self.big, final)
+
     def walk(self, data: bytes, offset: i64) -> None:
         """Index the frames of `data`, which begins with a block."""
         self.out = BytesWriter()
         self.frames, self.bytes, self.first, self.last = 0, 0, LATEST, EARLIEST
+        self.need = 12
         end: i64 = len(data)
         at: i64 = 0
-        while True:
-            if end - at < 12:
-                self.need = 12
-                break
+        while end - at >= 12:
             kind = u32(data, at, self.big)
             if kind == SECTION:
                 self.big = data[at + 8] == BYTE_ORDER >> 24
@@ -101,6 +105,14 @@ class PcapngWalker(Walker):
         self.source.saw(self.frames, self.bytes, self.first, self.last)
         if self.damage:
             self.damage = f"{self.place(offset + at)} {self.damage}"
+
+    def leave(self, data: bytes) -> None:
+        """Keep the numbers of interfaces right when a bad block is passed over."""
+        kind = u32(data, 0, self.big) if len(data) >= 4 else 0
+        if kind == SECTION:
+            self.clocks = []
+        elif kind == INTERFACE:
+            self.clocks.append(Clock(UNKNOWN, 0, MICROSECONDS, 0))
 
     def block(self, data: bytes, at: i64, end: i64, kind: i64) -> bool:
         """Read any block but an enhanced packet; `end` is where its closing length lies. False: go no further."""
@@ -143,7 +155,7 @@ class PcapngWalker(Walker):
         """Add an interface to the section (section 4.2)."""
         if end - at < 16:
             self.source.hurt(f"{self.here()}: an interface of {end - at + 4} bytes, at least 20 expected")
-            self.clocks.append(Clock(-1, 0, MICROSECONDS, 0))  # keeps the numbers of those that follow
+            self.clocks.append(Clock(UNKNOWN, 0, MICROSECONDS, 0))
             return True
         link_type, snap_length = self.u16(data, at + 8), u32(data, at + 12, self.big)
         name = ""

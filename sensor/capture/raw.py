@@ -63,6 +63,7 @@ class Raw(Stream):
             if not self.keep and not self.standing:
                 self.close()
         except OSError as error:
+            self.close()
             self.damage = f"reading failed after {self.position} bytes: {error.strerror or error}"
             return b""
         self.position += len(data)

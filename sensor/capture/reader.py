@@ -10,8 +10,9 @@ from mypy_extensions import i64
 
 from sensor.capture.block import Block
 from sensor.capture.pcap import PcapWalker, is_pcap
-from sensor.capture.pcapng import SECTION, PcapngWalker
+from sensor.capture.pcapng import PcapngWalker
 from sensor.capture.raw import Raw, Stream
+from sensor.capture.resync import MAX_SEARCH, SECTION
 from sensor.capture.source import Source
 from sensor.capture.unpack import MAX_LAYERS, Unpacked, packing_of
 from sensor.capture.walker import Walker, u32
@@ -54,6 +55,9 @@ class Reader:
         self.rest = b""  # read and not walked yet
         self.offset: i64 = 0  # of rest[0] in the unpacked file
         self.over = False
+        self.final = False  # `rest` is all that is left
+        self.lost = ""  # the damage behind which reading is to go on
+        self.passed: i64 = 0  # bytes searched for where
         source.begin()
         source.size = raw.size
         self.walker = self.recognise()
@@ -110,30 +114,62 @@ class Reader:
         """Return the next frames, at least one; None at the end of the file."""
         walker, source = self.walker, self.source
         while not self.over:
+            if self.lost:
+                self.search()
+                continue
             if not self.fill(walker.need):
-                self.finish()
-                break
+                self.cut()
+                continue
             data, offset, number = self.rest, self.offset, source.frames + 1
             walker.walk(data, offset)
             self.rest = data[walker.used :]
             self.offset = offset + walker.used
             if walker.damage:
-                self.finish()
+                self.lose(walker.damage)
+                walker.damage = ""
             if walker.frames:
                 return Block(data, walker.index, 0, walker.frames, source.number, number, offset, source.interfaces)
         return None
 
+    def cut(self) -> None:
+        """End with the last whole record, or, where a wrong length makes it look cut off, look behind it."""
+        self.final = True
+        if self.rest:
+            place, need = self.walker.place(self.offset), self.walker.need
+            self.lose(f"{place} is cut off: {need} bytes expected, {len(self.rest)} there")
+        if not self.over and (not self.rest or self.stream.damage):
+            self.finish()
+
+    def lose(self, damage: str) -> None:
+        """Begin to look behind damage; not where nothing good was seen yet by which to know what is good."""
+        self.lost, self.passed = damage, 0
+        self.walker.leave(self.rest)
+        if self.source.frames == 0:
+            self.finish()
+
+    def search(self) -> None:
+        """Look behind the damage for where reading can go on, a piece at a time."""
+        start = self.walker.step if self.passed == 0 else 0
+        found = self.walker.search(self.rest, start, self.final)
+        passed = min(found if found >= 0 else -1 - found, len(self.rest))
+        self.rest = self.rest[passed:]
+        self.offset += passed
+        self.passed += passed
+        if found >= 0:
+            self.source.hurt(f"{self.lost}; went on {self.passed} bytes further, at offset {self.offset}")
+            self.lost = ""
+            self.walker.need = 0
+        elif self.final or self.passed > MAX_SEARCH:
+            self.finish()
+        else:
+            self.final = not self.fill(len(self.rest) + 1)
+
     def finish(self) -> None:
-        """Read no more, and say what was wrong when the file did not end with a whole record."""
-        walker, source = self.walker, self.source
-        if walker.damage:
-            unread = self.raw.size - self.offset if self.stream is self.raw else 0
-            source.hurt(f"{walker.damage}; {unread} bytes were not read" if unread > 0 else walker.damage)
-        elif self.rest:
-            place = walker.place(self.offset)
-            source.hurt(f"{place} is cut off: {walker.need} bytes expected, {len(self.rest)} there")
+        """Read no more, and say what was wrong when nothing could be read behind it."""
+        if self.lost:
+            self.source.hurt(self.lost)
         if self.stream.damage:
-            source.hurt(self.stream.damage)
+            self.source.hurt(self.stream.damage)
         self.close()
 
     def close(self) -> None:

@@ -31,10 +31,18 @@ class Walker:
         self.frames: i64 = 0  # records in `index`
         self.used: i64 = 0
         self.need: i64 = 0
+        self.step: i64 = 1  # from a bad record to the next place that may hold a good one
         self.damage = ""  # why nothing behind `used` can be read; "": go on
 
     def walk(self, data: bytes, offset: i64) -> None:
         """Index the frames of `data`; `offset` is where data[0] lies in the unpacked file."""
+        raise NotImplementedError
+
+    def leave(self, data: bytes) -> None:
+        """The record that `data` begins with is illegible, and will be passed over."""
+
+    def search(self, data: bytes, start: i64, final: bool) -> i64:
+        """Return where reading can go on after damage; -1 - n: nowhere before n. `final`: no more data follows."""
         raise NotImplementedError
 
     def place(self, offset: i64) -> str:

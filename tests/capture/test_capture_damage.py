@@ -3,6 +3,8 @@
 import bz2
 import gzip
 import lzma
+import resource
+import struct
 import zlib
 
 import lz4.frame
@@ -12,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensor.capture import reader
+from sensor.capture.files import Captures
 
 PACKINGS = {
     "gzip": gzip.compress,
@@ -44,11 +47,6 @@ def pieces(request, monkeypatch):
         monkeypatch.setattr("sensor.capture.files.LOOK", 5)
         if reader.__file__.endswith(".so"):
             pytest.skip("a compiled constant cannot be changed")
-
-
-def boundaries(write_frames, read_bytes, data):
-    whole = read_bytes(data)[1]
-    return whole
 
 
 @pytest.mark.usefixtures("pieces")
@@ -166,11 +164,61 @@ def test_a_file_packed_twice_and_one_packed_too_often(captures, read_bytes, tmp_
 
 @pytest.mark.parametrize("packing", PACKINGS)
 def test_a_bomb_is_read_piece_by_piece(write, tmp_path, packing):
-    import resource
-
-    from sensor.capture.files import Captures
-
     (tmp_path / "bomb").write_bytes(PACKINGS[packing](write.pcap([(1, 0, bytes(200_000), None)] * 500)))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert sum(block.last - block.first for block in Captures([tmp_path / "bomb"]).blocks()) == 500
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 60_000  # kB; unpacked it is 100 MB
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("at", range(1, 12))
+def test_one_bad_record_costs_one_frame(write, read_bytes, order, at):
+    frames = [(1_700_000_000 + i, i, bytes([i]) * (1 + i * 37 % 90), None) for i in range(12)]
+    data = bytearray(write.pcap(frames, order))
+    place = 24 + sum(16 + len(frame[2]) for frame in frames[:at])
+    struct.pack_into(order + "I", data, place + 8, 0xFFFFFF)
+    source, found = read_bytes(bytes(data))
+    assert [frame[1] for frame in found] == [frame[2] for frame in frames[:at] + frames[at + 1 :]]
+    assert [frame[5] for frame in found] == list(range(1, 12))
+    said = f"frame {at + 1} at offset {place}: 16777215 bytes said to be captured, at most 262144 expected"
+    further = 16 + len(frames[at][2])
+    assert source.damage == said + (
+        "" if at == 11 else f"; went on {further} bytes further, at offset {place + further}"
+    )
+
+
+@pytest.mark.usefixtures("pieces")
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("at", range(1, 12))
+@pytest.mark.parametrize("where", [4, -4])
+def test_one_bad_block_costs_one_frame(write, read_bytes, order, at, where):
+    bodies = [bytes([i + 1]) * (i * 37 % 90) for i in range(12)]
+    blocks = [write.enhanced(10**15 + i, body, order) for i, body in enumerate(bodies)]
+    bad = bytearray(blocks[at])
+    struct.pack_into(order + "I", bad, where % len(bad), 0xFFFFFF00)
+    head = write.section(order) + write.interface(order)
+    source, found = read_bytes(head + b"".join([*blocks[:at], bytes(bad), *blocks[at + 1 :]]))
+    assert [frame[1] for frame in found] == bodies[:at] + bodies[at + 1 :]
+    assert f"the block at offset {len(head) + sum(map(len, blocks[:at]))}, after frame {at}, has" in source.damage
+
+
+def test_behind_a_bad_section_no_frame_has_a_wrong_interface(write, read_bytes):
+    good = write.section() + write.interface(link=1) + write.enhanced(10**15, b"one")
+    second = bytearray(write.section(">") + write.interface(">", link=113) + write.enhanced(10**15, b"two", ">"))
+    second[7] = 0xEE
+    source, frames = read_bytes(good + bytes(second))
+    assert [source.interfaces[frame[3]].link_type for frame in frames] == [1, 113]
+    third = write.interface(link=113, options=b"\1\0\0\0")
+    third = third[:-1] + b"\xee" + write.interface(link=147) + write.enhanced(10**15, b"2", interface=1) * 2
+    source, frames = read_bytes(good[: len(write.section())] + write.interface() + write.enhanced(1, b"1") + third)
+    assert [source.interfaces[frame[3]].link_type for frame in frames] == [1]
+    assert source.oddities == {"frames of an unknown interface": 2}
+
+
+def test_a_long_stretch_of_something_else_ends_it(write, read_bytes):
+    data = write.pcap([(9, 0, b"a", None), (9, 0, b"b", None)])
+    for size, found in ((1 << 20, 3), (18 << 20, 2)):
+        source, frames = read_bytes(data + b"\xee" * size + data[24:41])
+        assert len(frames) == found
+        assert source.damages == 1

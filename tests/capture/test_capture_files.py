@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import pathlib
 import resource
 import subprocess
 import sys
@@ -11,7 +12,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+import sensor
 from sensor.capture.files import Captures
+
+ROOT = pathlib.Path(sensor.__file__).parents[1]
 
 
 def test_a_folder_is_searched_by_content(write, read, tmp_path):
@@ -51,7 +55,7 @@ def test_what_cannot_be_read_is_named_and_the_rest_goes_on(write, read, tmp_path
     ]
 
 
-def test_standard_input(write, tmp_path):
+def test_standard_input(write):
     program = (
         "from sensor.capture.files import Captures\n"
         "c = Captures(['-']); n = sum(b.last - b.first for b in c.blocks())\n"
@@ -63,7 +67,7 @@ def test_standard_input(write, tmp_path):
         (packed, f"500 {len(packed)} 0 gzip ''\n"),
         (b"", "0 0 0  'empty'\n"),
     ):
-        done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True)
+        done = subprocess.run([sys.executable, "-c", program], input=data, capture_output=True, check=True, cwd=ROOT)
         assert done.stdout.decode() == said
 
 
