@@ -11,6 +11,7 @@ import sysconfig
 
 from setuptools import setup
 from setuptools.command.build_ext import build_ext
+from setuptools.command.build_py import build_py
 
 # The folders that see every frame. `fields.py` stays Python: its declarations are looked at, not run.
 HOT = ("contract.py", "pipeline.py", "capture", "decode", "flow", "protocols", "behaviour")
@@ -20,7 +21,7 @@ COLD = {"__init__.py", "fields.py", "names.py"}
 def hot_files() -> list[str]:
     """Return the files to compile; a file that says `# mypyc: off` in its first line stays as it is."""
     root = pathlib.Path("sensor")
-    found = [p for name in HOT for p in ([root / name] if name.endswith(".py") else sorted((root / name).rglob("*.py")))]
+    found = [path for name in HOT for path in (sorted((root / name).rglob("*.py")) or [root / name])]
     return [str(p) for p in found if p.name not in COLD and not p.read_text().startswith("# mypyc: off")]
 
 
@@ -44,9 +45,19 @@ class SayIt(build_ext):
         """Build all, or nothing: half a compiled line would be a third thing to test."""
         try:
             super().run()
-        except Exception as error:  # whatever a compiler does wrong, plain Python works
+        except Exception as error:  # noqa: BLE001  # whatever a compiler does wrong, plain Python works
             say(f"the C compiler failed ({error})")
             self.extensions = []
+
+
+class WithRules(build_py):
+    """Put the rules, which people find at the top of the tree, into the package as well."""
+
+    def run(self) -> None:
+        """Copy packages, then rules."""
+        super().run()
+        if not self.editable_mode:
+            shutil.copytree("rules", pathlib.Path(self.build_lib, "sensor", "rules"), dirs_exist_ok=True)
 
 
 def say(reason: str) -> None:
@@ -59,21 +70,26 @@ def extensions() -> list:
     reason = why_pure()
     if not reason:
         try:
-            from mypyc.build import mypycify
+            from mypyc.build import mypycify  # noqa: PLC0415  # only there when it is used
 
             built = mypycify(
-                ["--config-file=pyproject.toml", *hot_files()], opt_level="3", debug_level="0",
-                multi_file=True, group_name="otsensor", strict_dunder_typing=True,
+                ["--config-file=pyproject.toml", *hot_files()],
+                opt_level="3",
+                debug_level="0",
+                multi_file=True,
+                group_name="otsensor",
+                strict_dunder_typing=True,
             )
             for extension in built:
                 extension.extra_compile_args.append("-Wno-error")  # a newer gcc's warning must not break an install
-            return built
-        except (Exception, SystemExit) as error:
+        except (Exception, SystemExit) as error:  # mypyc ends the program over a wrong type
             if os.environ.get("OTSENSOR_PURE") == "0":
                 raise
             reason = f"mypyc failed ({error})"
+        else:
+            return built
     say(reason)
     return []
 
 
-setup(ext_modules=extensions(), cmdclass={"build_ext": SayIt})
+setup(ext_modules=extensions(), cmdclass={"build_ext": SayIt, "build_py": WithRules})

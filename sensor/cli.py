@@ -32,7 +32,7 @@ def parser() -> argparse.ArgumentParser:
     """Return the parser of the command line."""
     top = argparse.ArgumentParser(
         prog="otsensor",
-        description="A passive security sensor for industrial networks: who is there, who does what to whom, and what is wrong.",
+        description="A passive security sensor for industrial networks: who is there, who does what, what is wrong.",
         epilog=EXITS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

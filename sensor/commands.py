@@ -19,7 +19,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sensor import build
 from sensor import config as configuration
-from sensor.console import lines, summary, tables, words
+from sensor.console import lines, summary, tables, views, words
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.reading import Options, Reading
 from sensor.store.reader import Reader
@@ -223,7 +223,7 @@ FIELD_COLUMNS: Final = (
 )
 RULE_COLUMNS: Final = (
     tables.Column("protocol", lambda r: r["protocol"]),
-    tables.Column("level", summary.level),
+    tables.Column("level", views.level),
     tables.Column("rule", lambda r: tables.safe(r["title"]), wrap=True, ratio=3),
     tables.Column("ATT&CK", lambda r: " ".join(r["techniques"])),
     tables.Column("file", lambda r: tables.safe(r["file"]), wrap=True, ratio=1),

@@ -73,7 +73,7 @@ ACTIONS: Final = frozenset(
 MAX_KEPT: Final = 65_536  # bytes of a message an exchange may keep; the longest DNP3 or S7 message is shorter
 
 
-class Malformed(Exception):
+class Malformed(Exception):  # noqa: N818  # the peer's fault, not an error of ours
     """The peer's fault: bytes that the specification does not allow and that cannot be read past.
 
     For the rare case only; the hot path answers with negative codes. Only the framing loop catches it.
@@ -154,7 +154,7 @@ class Message:
         self.time: i64 = 0
         self.number: i64 = 0
         self.source: i64 = 0
-        self.talk: "Conversation | None" = None  # the conversation it was said in
+        self.talk: Conversation | None = None  # the conversation it was said in
 
     @property
     def sender(self) -> "Endpoint | None":
@@ -245,7 +245,7 @@ class Dissector:
         """
         raise NotImplementedError
 
-    def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
+    def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:  # noqa: ARG002  # an interface
         """Return the offset after `start` where the next plausible frame begins, `end` when there is none."""
         return end
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs` from the declarations in the code. Edit those. -->\n"
+INTRODUCTION = """What rules may say and documents hold. *tshark* is the twin in Wireshark's display filters. Fields
+marked *id* are fixed by the behaviour and the outcome: a rule that reads only those is decided once for each behaviour.
+"""
 
 
 def fields_page() -> str:
@@ -30,15 +33,10 @@ def fields_page() -> str:
     parts = [
         MADE,
         "# Fields\n",
-        "What rules may say and documents hold. *tshark* is the twin in Wireshark's display filters. Fields marked *id* are\n"
-        "fixed by the behaviour and the outcome: a rule that reads only those is decided once for each behaviour.\n",
+        INTRODUCTION,
     ]
     for group in sorted(groups):
-        rows = [
-            (f"`{f.name}`", f.type + ("[]" if f.many else ""), "id" if f.identity else "", f.meaning + unit(f), f.section,
-             f"`{f.tshark}`" if f.tshark else "")
-            for f in groups[group]
-        ]  # fmt: skip
+        rows = [field_row(field) for field in groups[group]]
         parts += [f"\n## {group}\n", table(("field", "type", "", "meaning", "specification", "tshark"), rows)]
     rows = [(f"`{a.name}`", a.meaning, a.section) for a in sorted(words.anomalies.values(), key=lambda a: a.name)]
     parts += [
@@ -47,6 +45,13 @@ def fields_page() -> str:
         table(("anomaly", "meaning", "specification"), rows),
     ]
     return "\n".join(parts)
+
+
+def field_row(field: Field) -> tuple[str, ...]:
+    """Return a field's line."""
+    kind = field.type + ("[]" if field.many else "")
+    twin = f"`{field.tshark}`" if field.tshark else ""
+    return (f"`{field.name}`", kind, "id" if field.identity else "", field.meaning + unit(field), field.section, twin)
 
 
 def unit(field: Field) -> str:

@@ -134,7 +134,8 @@ class Reading:
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
         """Return one kind of the store's rows: assets, behaviours, alerts, flows, oddities, captures, facts ..."""
-        return list(Reader(self.run().store).rows(kind))
+        store = self.run().store
+        return list(Reader(store.path or pathlib.Path("temporary store"), store.database).rows(kind))
 
     def frames_by_kind(self) -> dict[str, int]:
         """Return the frames of all files by kind; they add up to the frames read."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sensor.pipeline import Line
     from sensor.store.store import Store
 
+TCP: Final = 6  # IP protocol number
 MAX_RAISED: Final = 100_000  # alerts kept at hand for the summary; all are in the store
 
 
@@ -62,7 +63,8 @@ class Recorder(Findings):
     def closed(self, talk: Conversation) -> None:
         """Take the end of a conversation."""
         flow = cast("Flow", talk)
-        self.inventory.closed(talk, flow.last_time, flow.back.packets)
+        refused = flow.transport == TCP and flow.back.payload_bytes == 0 and flow.back.start < 0  # by a reset
+        self.inventory.closed(talk, flow.last_time, answered=flow.back.packets > 0 and not refused)
         self.store.flow(flow)
 
     def message(self, talk: Conversation, message: Message) -> None:

@@ -30,6 +30,7 @@ class Field:
     many: bool = False
     identity: bool = False
     values: tuple[str, ...] = ()  # the only values it takes; empty: open
+    fact: str = ""  # the attribute of an asset that a device states by it: "vendor", "model", "firmware"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -66,6 +67,10 @@ class Vocabulary:
     def get(self, name: str) -> Field | None:
         """Return the field of this name, None when it is not declared."""
         return self.fields.get(name)
+
+    def facts(self) -> dict[str, str]:
+        """Return the fields by which a device states something about itself, and the attribute it states."""
+        return {field.name: field.fact for field in self if field.fact}
 
     def values(self, field: Field) -> tuple[str, ...]:
         """Return the only values a field takes; empty when it is open."""

@@ -33,20 +33,21 @@ class Column:
 
 
 def for_people(title: str, columns: Iterable[Column], rows: Iterable[Mapping[str, Any]], more: int = 0) -> Table:
-    """Return a table; `more` rows were left out and are said to be."""
-    columns = list(columns)
+    """Return a table without the columns that are empty in every row; `more` rows were left out and are said to be."""
+    rows = list(rows)
+    filled = [(column, cells) for column in columns if any(map(str, cells := [column.show(row) for row in rows]))]
     caption = f"and {more:,} more" if more > 0 else None
     table = Table(
         title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False, caption=caption,
-        caption_justify="left", expand=False,
+        caption_justify="left", expand=any(column.ratio for column, _ in filled),
     )  # fmt: skip
-    for column in columns:
+    for column, _ in filled:
         table.add_column(
             column.title, justify="right" if column.right else "left", no_wrap=not column.wrap, ratio=column.ratio,
             overflow="fold" if column.wrap else "ellipsis",
         )  # fmt: skip
-    for row in rows:
-        table.add_row(*(column.show(row) for column in columns))
+    for cells in zip(*(cells for _, cells in filled), strict=True):
+        table.add_row(*cells)
     return table
 
 

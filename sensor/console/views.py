@@ -16,12 +16,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 LEVEL_STYLES: Final = {
-    "critical": "bold white on red", "high": "bold red", "medium": "yellow", "low": "cyan", "informational": "dim",
-}  # fmt: skip
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "informational": "dim",
+}
 ACTION_STYLES: Final = {
-    "write": "yellow", "operate": "yellow", "select": "yellow", "stop": "bold red", "start": "red", "restart": "bold red",
-    "program_download": "bold red", "program_upload": "magenta", "identify": "cyan", "time_set": "yellow", "file": "magenta",
-}  # fmt: skip
+    **dict.fromkeys(("stop", "restart", "program_download"), "bold red"),
+    "start": "red",
+    **dict.fromkeys(("write", "operate", "select", "time_set"), "yellow"),
+    **dict.fromkeys(("program_upload", "file"), "magenta"),
+    "identify": "cyan",
+}
 
 
 def level(row: Mapping[str, Any]) -> Text:
@@ -34,10 +41,22 @@ def operation(row: Mapping[str, Any]) -> Text:
     return Text(str(row["operation"]).replace("_", " "), style=ACTION_STYLES.get(row["action"], ""))
 
 
-def unit_and_target(row: Mapping[str, Any]) -> Text:
-    """Return whom inside the server and what: "unit 3: holding_register 100-139"."""
-    unit = f"unit {row['unit']}" if row["unit"] else ""
-    return safe(": ".join(part for part in (unit, row["target"]) if part))
+def target(row: Mapping[str, Any]) -> Text:
+    """Return what it is done to: "holding register 100-139"."""
+    return safe(str(row["target"]).replace("_", " "))
+
+
+def units(row: Mapping[str, Any]) -> Text:
+    """Return the units that answered, whatever the protocol."""
+    return safe(listed(list(dict.fromkeys(unit.split(" ", 1)[-1] for unit in row["units"])), 4))
+
+
+def services(row: Mapping[str, Any]) -> Text:
+    """Return what an asset serves; a port whose protocol was recognised is not named twice."""
+    known = {name.split("/")[1] for name in row["serves"] if "/" in name and not name.startswith(("tcp/", "udp/"))}
+    return safe(
+        listed([name for name in row["serves"] if not (name.startswith(("tcp/", "udp/")) and name[4:] in known)])
+    )
 
 
 def outcomes(row: Mapping[str, Any]) -> Text:
@@ -46,6 +65,17 @@ def outcomes(row: Mapping[str, Any]) -> Text:
     if set(found) == {"accepted"}:
         return Text("accepted", style="dim")
     return Text(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.items()), style="yellow")
+
+
+def make(row: Mapping[str, Any]) -> Text:
+    """Return vendor, model and firmware, as far as they are known."""
+    return safe(", ".join(value for value in (row["vendor"], row["model"], row["firmware"]) if value))
+
+
+def end_of(row: Mapping[str, Any], end: str) -> Text:
+    """Return one end of a flow: address and port."""
+    port = row[f"{end}_port"]
+    return safe(f"{row[end]}:{port}" if port else row[end])
 
 
 def listed(values: list[str], most: int = 3) -> str:
@@ -65,9 +95,9 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("name", lambda r: safe(r["name"])),
         Column("role", lambda r: Text(r["role"].replace("_", " "), style="bold")),
         Column("why", lambda r: safe(r["reason"]), wrap=True, ratio=4),
-        Column("vendor, model", lambda r: safe(", ".join(v for v in (r["vendor"], r["model"]) if v)), wrap=True, ratio=2),
-        Column("units", lambda r: safe(listed([u.split(" ", 1)[-1] for u in r["units"]], 4))),
-        Column("serves", lambda r: safe(listed(r["serves"])), wrap=True, ratio=2),
+        Column("vendor, model", make, wrap=True, ratio=2),
+        Column("units", units),
+        Column("serves", services),
         Column("vlan", lambda r: safe(r["vlan"])),
         Column("MAC", lambda r: safe(listed(r["macs"], 1))),
     ),
@@ -76,7 +106,8 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("server", lambda r: safe(r["server"])),
         Column("protocol", lambda r: safe(r["protocol"])),
         Column("does", operation),
-        Column("to", unit_and_target, wrap=True, ratio=3),
+        Column("unit", lambda r: safe(r["unit"])),
+        Column("to", target, wrap=True, ratio=3),
         Column("times", lambda r: f"{r['count']:,}", right=True),
         Column("how often", lambda r: cadence(r["interval_mean"] or 0), right=True),
         Column("answered in", lambda r: mean(r, "latency"), right=True),
@@ -90,8 +121,8 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("ATT&CK", lambda r: " ".join(r["techniques"])),
     ),
     "flows": (
-        Column("opener", lambda r: safe(f"{r['opener']}:{r['opener_port']}" if r["opener_port"] else r["opener"])),
-        Column("answerer", lambda r: safe(f"{r['answerer']}:{r['answerer_port']}" if r["answerer_port"] else r["answerer"])),
+        Column("opener", lambda r: end_of(r, "opener")),
+        Column("answerer", lambda r: end_of(r, "answerer")),
         Column("protocol", lambda r: safe(r["protocol"] or r["transport"])),
         Column("state", lambda r: safe(r["state"])),
         Column("packets", lambda r: f"{r['packets']:,} / {r['packets_back']:,}", right=True),

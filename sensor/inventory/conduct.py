@@ -94,7 +94,6 @@ def protocols(behaviours: Iterable[Behaviour]) -> str:
 
 
 def listed(names: dict[str, None]) -> str:
-    """Write up to three names, and how many more there are."""
-    some = list(names)[:3]
-    more = len(names) - len(some)
-    return ", ".join(some) + (f" and {more} more" if more else "")
+    """Write up to two names, or the first and how many more there are."""
+    some = list(names)
+    return " and ".join(some) if len(some) <= 2 else f"{some[0]} and {len(some) - 1} more"

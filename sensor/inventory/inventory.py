@@ -59,11 +59,11 @@ class Inventory:
             self.see_mac(opener)
         self.asset(talk.answerer, time)
 
-    def closed(self, talk: Conversation, time: int, answers: int) -> None:
-        """A conversation ended after `answers` frames from the answerer."""
+    def closed(self, talk: Conversation, time: int, *, answered: bool) -> None:
+        """A conversation ended; `answered`: the answerer took part, by more than a refusal."""
         opener, answerer = self.asset(talk.opener, time), self.asset(talk.answerer, time)
         service = service_of(talk)
-        if answers == 0:
+        if not answered:
             if opener is not None and is_somebody(talk.answerer.address) and talk.transport in (6, 17):
                 opener.sought += 1
             return
@@ -130,11 +130,12 @@ class Inventory:
     def shown(self) -> list[Asset]:
         """Return the assets worth a line: all that were heard, without MAC entries that an IP entry covers."""
         covered = {mac for asset in self.assets.values() if len(asset.endpoint.address) != 6 for mac in asset.macs}
-        return [
+        found = [
             asset
             for asset in self.assets.values()
             if asset.heard and not (len(asset.endpoint.address) == 6 and asset.endpoint.address in covered)
         ]
+        return sorted(found, key=lambda asset: (len(asset.endpoint.address), asset.endpoint.address))
 
 
 def is_somebody(address: bytes) -> bool:

@@ -15,7 +15,7 @@ from sensor.store import tables
 from sensor.store.database import complaint, open_for_reading
 
 KINDS: Final = {
-    "assets": (tables.ASSETS, "SELECT * FROM assets ORDER BY address, id"),
+    "assets": (tables.ASSETS, "SELECT * FROM assets ORDER BY rowid"),
     "facts": (tables.FACTS, "SELECT * FROM facts ORDER BY asset, attribute, confidence DESC"),
     "flows": (tables.FLOWS, "SELECT * FROM flows ORDER BY run, first_time, number"),
     "alerts": (tables.ALERTS, "SELECT * FROM alerts ORDER BY severity DESC, first_time, id"),
@@ -48,9 +48,10 @@ def added_up() -> str:
 class Reader:
     """Reads a store; raises StoreError when there is none."""
 
-    def __init__(self, path: pathlib.Path) -> None:
+    def __init__(self, path: pathlib.Path, database: sqlite3.Connection | None = None) -> None:
+        """`database`: a store that is open already, such as a temporary one, which no path leads to."""
         self.path = path
-        self.database = open_for_reading(path)
+        self.database = database or open_for_reading(path)
         self.database.row_factory = sqlite3.Row
         for name, aggregate in (("widest", Widest), ("sum_map", SumMap), ("sum_list", SumList)):
             self.database.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
