@@ -37,7 +37,7 @@ def shape(data: bytes, at: i64, end: i64) -> bytes:
     elif function == 23:
         size = 9
     elif function == 43:
-        size = 4  # interface, code, object
+        size = 4 if at + 1 < end and data[at + 1] == 14 else 2  # interface; for identification code and object
     elif function == 20:
         size = end - at
     elif function == 90:
