@@ -49,7 +49,7 @@ class Decoder:
         The straight line: Ethernet II, at most one VLAN tag, IPv4 without options or fragments, TCP or UDP.
         """
         end = start + captured
-        if link_type != LINK_ETHERNET or captured < 46 or end > len(data):
+        if link_type != LINK_ETHERNET or captured < 34 or end > len(data):
             return self.walk(data, start, captured, original, link_type, time)
         ip = start + 14
         vlan: i64 = 0

@@ -69,6 +69,11 @@ def test_total_length_zero_means_to_the_end(bench, wire):
     assert bench.payload == b"offloaded"
 
 
+def test_udp_length_zero_means_to_the_end(bench, wire):
+    assert bench.give(wire.ethernet(wire.ipv4(wire.udp(b"offloaded", length=0), 17))) == "udp"
+    assert (bench.payload, bench.oddity) == (b"offloaded", "")
+
+
 def test_options_are_skipped(bench, wire):
     assert bench.give(wire.ethernet(wire.ipv4(wire.tcp(b"x", options=b"\1" * 8), options=b"\1" * 40))) == "tcp"
     assert bench.payload == b"x"
@@ -254,10 +259,12 @@ def test_headers_that_are_wrong(bench, wire):
         (wire.ethernet(b"\x44" + wire.ipv4(tcp)[1:]), "bad_header", "bad_ihl"),
         (wire.ethernet(wire.ipv4(tcp, total=19)), "bad_length", "ip_total_length_short"),
         (wire.ethernet(wire.ipv4(tcp, total=30)), "bad_length", "header_beyond_packet"),
+        (wire.ethernet(wire.ipv4(tcp, total=30))[:46], "bad_length", "header_beyond_packet"),
         (wire.ethernet(wire.ipv4(wire.tcp(b"x", offset=4))), "bad_header", "tcp_offset_bad"),
         (wire.ethernet(wire.ipv4(wire.tcp(b"x", offset=15))), "bad_header", "tcp_offset_bad"),
         (wire.ethernet(wire.ipv4(wire.udp(b"x", length=7), 17)), "bad_length", "udp_length_bad"),
         (wire.ethernet(wire.ipv4(wire.udp(b"x", length=10), 17)), "bad_length", "udp_length_bad"),
+        (wire.ethernet(wire.ipv4(wire.udp(length=4), 17, total=24)), "bad_length", "header_beyond_packet"),
         (wire.ethernet(wire.ipv4(wire.udp(b"xyz", length=9), 17)), "udp", "udp_length_mismatch"),
         (wire.ethernet(wire.ipv4(tcp, good=False)), "tcp", "bad_ipv4_checksum"),
         (wire.ethernet(wire.ipv4(tcp))[:9], "bad_length", "header_beyond_packet"),
@@ -267,6 +274,11 @@ def test_headers_that_are_wrong(bench, wire):
         assert (bench.give(raw), bench.oddity) == (kind, oddity)
     assert sum(bench.decoder.kinds().values()) == len(cases)
     assert sum(bench.decoder.counts().values()) == len(cases)
+    for raw, kind, oddity in cases[:-2]:  # a link's padding makes nothing better
+        for size in (46, 60, 100):
+            assert (bench.give(raw.ljust(size, b"\x55")), bench.oddity) == (kind, oddity)
+    assert bench.give(wire.ethernet(wire.ipv4(wire.tcp(b"fine")))) == "tcp"
+    assert bench.oddity == ""
 
 
 def test_a_checksum_left_to_the_network_card_is_no_oddity(bench, wire):

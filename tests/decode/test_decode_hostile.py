@@ -110,3 +110,5 @@ def test_a_frame_said_to_reach_beyond_its_block_is_read_to_the_block_end(wire, n
     raw = wire.ethernet(wire.ipv4(wire.tcp(b"payload")))
     assert KIND_NAMES[bench.decoder.decode(raw, 0, len(raw) + 99, len(raw) + 99, 1, 1)] == "tcp"
     assert bench.payload == b"payload"
+    assert KIND_NAMES[bench.decoder.decode(raw[:-3], 0, len(raw), len(raw), 1, 1)] == "tcp"
+    assert (bench.payload, bench.segment.missing) == (b"payl", 3)

@@ -92,6 +92,11 @@ def test_erspan(bench, wire, outer, inner, inner_frame):
     check(bench, wire, "erspan 17 192.0.2.1>192.0.2.2")
 
 
+def test_a_mirror_sends_one_way(bench, wire, inner_frame):
+    assert bench.give(wire.ethernet(wire.ipv4(wire.gre(inner_frame, 0x88BE), 47, BACK, OUT))) == "tcp"
+    check(bench, wire, "erspan 192.0.2.2>192.0.2.1", 0x101E)
+
+
 def test_erspan_tells_of_a_tag_it_took_away(bench, wire, outer, inner):
     second = struct.pack(">HHI", 0x1000 | 55, 2 << 11 | 17, 0)
     assert bench.give(outer(wire.gre(second + wire.ethernet(inner), 0x88BE, 0x1000, b"\0\0\0\1"), 47)) == "tcp"
@@ -170,6 +175,11 @@ def test_inside_a_tunnel_there_may_be_no_ip(bench, wire, outer):
     assert bench.segment.key == bytes.fromhex("0a0000000008") + wire.TO + b"\x08\x06"
     assert (bench.segment.version, bench.segment.protocol, bench.segment.ttl) == (0, 0, 0)
     assert bench.segment.destination_port == 0
+
+
+def test_inside_a_tunnel_the_link_around_it_is_nobody(bench, wire):
+    control = wire.ipv4(wire.gre(b"\xc0\x21\1\2\0\4", 0x880B, 0x2001, bytes(4)), 47)
+    assert bench.give(struct.pack(">HHH", 0, 1, 6) + wire.FROM + b"\0\0\x08\0" + control, 113) == "unaddressed"
 
 
 def test_spoofed_paths_do_not_fill_memory(bench, wire, inner):
