@@ -10,7 +10,7 @@ from sensor.contract import LINK, PART, Message
 from sensor.protocols.dnp3.dissect import dissect
 from sensor.protocols.dnp3.pairing import Pairing
 from sensor.protocols.dnp3.problems import BAD_BLOCK, carries_user_data, link_problems, problem_names
-from sensor.protocols.dnp3.transport import BREAK, HELD, TOO_LONG, Transport
+from sensor.protocols.dnp3.transport import BREAK, HELD, TOO_LONG, Partial, Transport
 from sensor.protocols.dnp3.wire import (
     BLOCK,
     CONTROL,
@@ -67,9 +67,9 @@ class Dnp3Dissector(Pairing):
     def segment(self, data: bytes, start: i64, end: i64, direction: i64, time: i64, odd: i64) -> i64:
         """Take a frame that is a part of a fragment, or interrupts one."""
         transport = self.transport
-        result = transport.take(data, start, end, direction, odd)
-        if transport.unfinished:
-            self.leave(transport.unfinished, direction, time)
+        result = transport.take(data, start, end, direction, time, odd)
+        if transport.unfinished is not None:
+            self.leave(transport.unfinished, direction)
         if result == HELD:
             return PART
         wire = transport.wire
@@ -81,9 +81,10 @@ class Dnp3Dissector(Pairing):
         text = transport.payload
         return self.application(text, 0, len(text), wire, 0, len(wire), direction, time, transport.odd)
 
-    def leave(self, wire: bytes, direction: i64, time: i64) -> None:
+    def leave(self, partial: Partial, direction: i64) -> None:
         """Send a fragment on that was never finished."""
-        self.alone(wire, 0, len(wire), direction, time, "unfinished_fragment")
+        wire = b"".join(partial.frames)
+        self.alone(wire, 0, len(wire), direction, partial.time, "unfinished_fragment")
         if self.exchange is not None:
             self.late.append(self.exchange)
         self.exchange = None
@@ -96,3 +97,10 @@ class Dnp3Dissector(Pairing):
         """Forget unfinished fragments of this direction, and what a select would be judged by."""
         super().gap(direction)
         self.transport.gap(direction)
+
+    def finish(self) -> None:
+        """Send on what waits for an answer, and what was never finished."""
+        super().finish()
+        for direction in range(2):
+            for partial in self.transport.leftovers(direction):
+                self.leave(partial, direction)

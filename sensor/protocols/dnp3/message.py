@@ -13,6 +13,7 @@ from sensor.protocols.dnp3.names import (
     BROADCASTS,
     CONTROL_OPERATIONS,
     TRIP_CLOSE,
+    flag_names,
     iin_names,
     link_function_name,
     status_name,
@@ -93,6 +94,16 @@ class Point:
     def name(self) -> str:
         """Write it as people do: "g30 5"."""
         return f"g{self.group} {self.index}" if self.index >= 0 else f"g{self.group}"
+
+    def marks(self) -> str:
+        """Write what its flags, or a command event's status (g13, g43), say: "g30 3 comm_lost"; "" when all is well."""
+        if self.flags < 0:
+            return ""
+        if self.group in (13, 43):
+            status = int(self.flags & 0x7F)
+            return f"{self.name()} {status_name(status)}" if status else ""
+        said = flag_names(int(self.group), int(self.flags))
+        return " ".join([self.name(), *said]) if said else ""
 
 
 class Dnp3Message(Message):
@@ -225,3 +236,6 @@ class Dnp3Message(Message):
             fields[side + ".value"] = [point.value for point in points]
         if self.function >= 128:
             fields["dnp3.point.count"] = len(self.points)
+            marked = [text for text in [point.marks() for point in self.points] if text]
+            if marked:
+                fields["dnp3.point.flags"] = marked[:MAX_LISTED]

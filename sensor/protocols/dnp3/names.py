@@ -152,6 +152,18 @@ CONTROL_STATUS: Final = {
     127: "undefined",
 }
 
+# Clause 11.6: flags bits 0-4 of all points; bits 5 and 6 by group
+FLAGS: Final = ("online", "restart", "comm_lost", "remote_forced", "local_forced")
+FLAG_5: Final = {
+    **dict.fromkeys((1, 2, 3, 4), "chatter_filter"),
+    **dict.fromkeys((20, 21, 22, 23), "rollover"),
+    **dict.fromkeys((30, 31, 32, 33, 40, 42), "over_range"),
+}
+FLAG_6: Final = {
+    **dict.fromkeys((20, 21, 22, 23), "discontinuity"),
+    **dict.fromkeys((30, 31, 32, 33, 40, 42), "reference_error"),
+}
+
 # Annex A.28 (g70)
 FILE_MODES: Final = {0: "none", 1: "read", 2: "write", 3: "append"}
 FILE_TYPES: Final = {0: "directory", 1: "file"}
@@ -291,6 +303,17 @@ def iin_names(iin: int) -> list[str]:
 def status_name(status: int) -> str:
     """Name a control status: "success", or "status_42" for a reserved code."""
     return CONTROL_STATUS.get(status, f"status_{status}")
+
+
+def flag_names(group: int, flags: int) -> list[str]:
+    """Name what a point's flags say beyond "online": "offline" where they do not even say that."""
+    said = [] if flags & 1 else ["offline"]
+    said += [FLAGS[bit] for bit in range(1, 5) if flags >> bit & 1]
+    if flags & 0x20 and group in FLAG_5:
+        said.append(FLAG_5[group])
+    if flags & 0x40 and group in FLAG_6:
+        said.append(FLAG_6[group])
+    return said
 
 
 def refusal_name(code: int) -> str:

@@ -70,10 +70,10 @@ RESTART_IIN: Final = 0x0080
 class Pair:
     """What is remembered of one master and one outstation."""
 
-    def __init__(self, key: bytes, era: i64) -> None:
+    def __init__(self, key: bytes) -> None:
         self.key = key  # outstation's and master's address as in the request's header
         self.waiting: list[Exchange | None] = [None] * 17  # by application sequence number
-        self.era: i64 = 0 if era == 0 else -1  # the dissector's when the last request was seen; -1: none since a gap
+        self.era: i64 = -1  # the dissector's when the last request was seen; -1: none was
         self.sequence: i64 = -1  # of the last request
         self.last: Exchange | None = None
         self.last_body = b""  # of the last request: function and objects; b"" for a read
@@ -181,6 +181,7 @@ class Pairing(Dissector):
             exchange.retries = last.retries + 1
             if waiting is last:  # one command, said again: its first saying waits on
                 last.retries += 1
+                last.significant = last.significant or exchange.significant
                 self.exchange = None
                 return LINK
         if waiting is not None:
@@ -256,7 +257,7 @@ class Pairing(Dissector):
             exchange = None
         done: i64 = COMPLETED
         if exchange is None:
-            if function == RESPONSE and self.repeats(pair, sequence, data, start, end):
+            if function == RESPONSE and odd == 0 and self.repeats(pair, sequence, data, start, end):
                 return LINK
             exchange = self.unasked(text, at, stop, data, start, direction)
             done = ALONE
@@ -283,7 +284,7 @@ class Pairing(Dissector):
     def keep_answer(self, pair: Pair, exchange: Exchange, sequence: i64, frames: bytes) -> None:
         """Keep of an answer what a second one is judged by."""
         if exchange.outcome == ORPHAN and sequence == pair.answered:
-            exchange.note("answered_twice")
+            exchange.note("answered_differently")
         pair.answered = sequence
         pair.answer = frames
         pair.repeats_due = exchange.retries
@@ -409,7 +410,7 @@ class Pairing(Dissector):
             if exchange is not None and not self.crowded:
                 self.crowded = True
                 exchange.note("too_many_outstations")
-        pair = Pair(key, self.era)
+        pair = Pair(key)
         self.requests[key] = pair
         self.responses[key[2:4] + key[0:2]] = pair
         return pair

@@ -29,6 +29,7 @@ class Partial:
         self.sequence: i64 = 0  # of the last segment
         self.size: i64 = 0  # wire octets
         self.odd: i64 = 0  # problems of its frames
+        self.time: i64 = 0  # of the last segment
 
 
 class Transport:
@@ -42,11 +43,11 @@ class Transport:
         self.wire = b""
         self.payload = b""
         self.odd: i64 = 0
-        self.unfinished = b""  # a fragment that a new first segment displaced
+        self.unfinished: Partial | None = None  # a fragment that a new first segment displaced
 
-    def take(self, data: bytes, start: i64, end: i64, direction: i64, odd: i64) -> i64:
+    def take(self, data: bytes, start: i64, end: i64, direction: i64, time: i64, odd: i64) -> i64:
         """Take one frame of user data; return HELD, JOINED, BREAK or TOO_LONG."""
-        self.unfinished = b""
+        self.unfinished = None
         octet = i64(data[start + HEADER])
         key = data[start + 4 : start + 8]
         partial = self.partials[direction].get(key)
@@ -67,9 +68,11 @@ class Transport:
             self.wire = b"".join(partial.frames) + frame
             self.blind[direction] = True  # the rest of its segments is no further oddity
             return BREAK
-        return self.add(partial, frame, octet, direction, key, odd)
+        partial.time = time
+        partial.odd |= odd
+        return self.add(partial, frame, octet, direction, key)
 
-    def add(self, partial: Partial, frame: bytes, octet: i64, direction: i64, key: bytes, odd: i64) -> i64:
+    def add(self, partial: Partial, frame: bytes, octet: i64, direction: i64, key: bytes) -> i64:
         """Add a segment that is in order."""
         if self.size + len(frame) > MAX_HELD:
             self.drop(direction, key, partial)
@@ -80,7 +83,6 @@ class Transport:
         partial.payload.append(user_data(frame, 0, len(frame))[1:])
         partial.sequence = octet & SEGMENT
         partial.size += len(frame)
-        partial.odd |= odd
         self.size += len(frame)
         if not octet & FINAL:
             return HELD
@@ -99,13 +101,19 @@ class Transport:
             key = next(iter(partials))
         partial = partials[key]
         self.drop(direction, key, partial)
-        self.unfinished = b"".join(partial.frames)
+        self.unfinished = partial
 
     def drop(self, direction: i64, key: bytes, partial: Partial) -> None:
         """Forget one fragment."""
         del self.partials[direction][key]
         self.held -= 1
         self.size -= partial.size
+
+    def leftovers(self, direction: i64) -> list[Partial]:
+        """Return the fragments of one direction that were never finished, and forget them."""
+        left = list(self.partials[direction].values())
+        self.gap(direction)
+        return left
 
     def gap(self, direction: i64) -> None:
         """Forget the fragments of one direction."""
