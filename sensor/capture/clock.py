@@ -44,10 +44,10 @@ class Clock:
         ticks = (high << 32) | low
         if self.shift >= 0:
             time = self.binary(ticks)
-        elif ticks > self.ceiling:
-            return LATEST
         elif self.divisor > 1:
             time = ticks // self.divisor
+        elif ticks > self.ceiling:
+            return LATEST
         else:
             time = ticks * self.multiplier
         offset = self.offset

@@ -6,13 +6,14 @@ a bad packet costs itself, and only a bad block ends the walk.
 
 from typing import Final
 
-from librt.strings import BytesWriter, read_i16_be, read_i16_le, read_i64_be, read_i64_le
+from librt.strings import BytesWriter
 from mypy_extensions import i64
 
 from sensor.capture.block import Interface
 from sensor.capture.clock import MAX_DROPS, Clock
+from sensor.capture.options import count, is_option, next_option, option_text, signed64, u16
 from sensor.capture.resync import SECTION, next_block
-from sensor.capture.source import MAX_TEXT, Source
+from sensor.capture.source import Source
 from sensor.capture.walker import EARLIEST, LATEST, MAX_FRAME, Walker, u32, write_record
 
 INTERFACE: Final = 1
@@ -135,20 +136,20 @@ class PcapngWalker(Walker):
         if end - at < 24 or u32(data, at + 8, self.big) != BYTE_ORDER:
             self.damage = "is a section header without its byte-order magic 1a2b3c4d"
             return False
-        major = self.u16(data, at + 12)
+        major = u16(data, at + 12, self.big)
         if major != 1:
-            self.damage = f"is a section of version {major}.{self.u16(data, at + 14)}, 1.x expected"
+            self.damage = f"is a section of version {major}.{u16(data, at + 14, self.big)}, 1.x expected"
             return False
         self.clocks = []
         self.sections += 1
         if self.sections == 1:
             self.source.variant = "big-endian" if self.big else "little-endian"
         option = at + 24
-        while self.is_option(data, option, end):
-            if self.u16(data, option) == APPLICATION and not self.source.application:
-                self.source.application = self.text(data, option)
+        while is_option(data, option, end, self.big):
+            if u16(data, option, self.big) == APPLICATION and not self.source.application:
+                self.source.application = option_text(data, option, self.big)
             self.comment(data, option)
-            option = self.next_option(data, option)
+            option = next_option(data, option, self.big)
         return True
 
     def interface(self, data: bytes, at: i64, end: i64) -> bool:
@@ -157,21 +158,21 @@ class PcapngWalker(Walker):
             self.source.hurt(f"{self.here()}: an interface of {end - at + 4} bytes, at least 20 expected")
             self.clocks.append(Clock(UNKNOWN, 0, MICROSECONDS, 0))
             return True
-        link_type, snap_length = self.u16(data, at + 8), u32(data, at + 12, self.big)
+        link_type, snap_length = u16(data, at + 8, self.big), u32(data, at + 12, self.big)
         name = ""
         resolution: i64 = MICROSECONDS
         offset: i64 = 0
         option = at + 16
-        while self.is_option(data, option, end):
-            code, length = self.u16(data, option), self.u16(data, option + 2)
+        while is_option(data, option, end, self.big):
+            code, length = u16(data, option, self.big), u16(data, option + 2, self.big)
             if code == NAME:
-                name = self.text(data, option)
+                name = option_text(data, option, self.big)
             elif code == RESOLUTION and length >= 1:
                 resolution = data[option + 4]
             elif code == OFFSET and length >= 8:
-                offset = self.i64_at(data, option + 4)
+                offset = signed64(data, option + 4, self.big)
             self.comment(data, option)
-            option = self.next_option(data, option)
+            option = next_option(data, option, self.big)
         number = self.enter(Interface(link_type, snap_length, name))
         if number < 0:
             self.damage = f"is one more than {MAX_INTERFACES} interfaces"
@@ -206,11 +207,11 @@ class PcapngWalker(Walker):
         time = clock.time(u32(data, at + 12, big), u32(data, at + 16, big))
         self.packet(clock, time, at + 28, captured, u32(data, at + 24, big))
         option = at + 28 + ((captured + 3) & ~3)
-        while self.is_option(data, option, end):
-            if self.u16(data, option) == DROPPED_BEFORE and self.u16(data, option + 2) >= 8:
-                self.lost(clock, self.count(data, option + 4))
+        while is_option(data, option, end, self.big):
+            if u16(data, option, self.big) == DROPPED_BEFORE and u16(data, option + 2, self.big) >= 8:
+                self.lost(clock, count(data, option + 4, self.big))
             self.comment(data, option)
-            option = self.next_option(data, option)
+            option = next_option(data, option, self.big)
 
     def obsolete(self, data: bytes, at: i64, end: i64) -> None:
         """Read an obsolete packet (appendix A)."""
@@ -218,10 +219,10 @@ class PcapngWalker(Walker):
             self.source.hurt(f"{self.here()}: an obsolete packet block of {end - at + 4} bytes, 32 expected")
             return
         captured = u32(data, at + 20, self.big)
-        clock = self.clock(self.u16(data, at + 8))
+        clock = self.clock(u16(data, at + 8, self.big))
         if clock is None or not self.fits(captured, end - at - 28):
             return
-        drops = self.u16(data, at + 10)
+        drops = u16(data, at + 10, self.big)
         if drops != UNKNOWN_DROPS:
             self.lost(clock, drops)
         time = clock.time(u32(data, at + 12, self.big), u32(data, at + 16, self.big))
@@ -264,12 +265,12 @@ class PcapngWalker(Walker):
         before = clock.drops()
         missed: i64 = 0
         option = at + 20
-        while self.is_option(data, option, end):
-            code = self.u16(data, option)
-            if code in (DROPPED_BY_INTERFACE, DROPPED_BY_SYSTEM) and self.u16(data, option + 2) >= 8:
-                missed += self.count(data, option + 4)
+        while is_option(data, option, end, self.big):
+            code = u16(data, option, self.big)
+            if code in (DROPPED_BY_INTERFACE, DROPPED_BY_SYSTEM) and u16(data, option + 2, self.big) >= 8:
+                missed += count(data, option + 4, self.big)
             self.comment(data, option)
-            option = self.next_option(data, option)
+            option = next_option(data, option, self.big)
         clock.missed = max(clock.missed, missed)
         self.source.drops += clock.drops() - before
 
@@ -300,34 +301,7 @@ class PcapngWalker(Walker):
         """Name the place of the packet that is being read."""
         return f"after frame {self.source.frames + self.frames}"
 
-    def is_option(self, data: bytes, at: i64, end: i64) -> bool:
-        """Tell whether a whole option lies at `at` (section 3.5)."""
-        return end - at >= 4 and self.u16(data, at) != 0 and end - at - 4 >= self.u16(data, at + 2)
-
-    def next_option(self, data: bytes, at: i64) -> i64:
-        """Return where the option after the one at `at` begins."""
-        return at + 4 + ((self.u16(data, at + 2) + 3) & ~3)
-
     def comment(self, data: bytes, option: i64) -> None:
         """Keep the option's text if it is a comment."""
-        if self.u16(data, option) == COMMENT:
-            self.source.comment(self.text(data, option))
-
-    def text(self, data: bytes, option: i64) -> str:
-        """Return an option's value as text."""
-        length = self.u16(data, option + 2)
-        length = min(length, MAX_TEXT)
-        return data[option + 4 : option + 4 + length].decode("utf-8", "replace").rstrip("\0")
-
-    def count(self, data: bytes, at: i64) -> i64:
-        """Read a 64-bit counter, at most MAX_DROPS."""
-        value = self.i64_at(data, at)
-        return value if 0 <= value < MAX_DROPS else MAX_DROPS
-
-    def u16(self, data: bytes, at: i64) -> i64:
-        """Read two bytes, unsigned."""
-        return i64(read_i16_be(data, at) if self.big else read_i16_le(data, at)) & 0xFFFF
-
-    def i64_at(self, data: bytes, at: i64) -> i64:
-        """Read eight bytes, signed."""
-        return read_i64_be(data, at) if self.big else read_i64_le(data, at)
+        if u16(data, option, self.big) == COMMENT:
+            self.source.comment(option_text(data, option, self.big))

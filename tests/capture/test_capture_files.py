@@ -4,6 +4,7 @@ import gzip
 import os
 import pathlib
 import resource
+import struct
 import subprocess
 import sys
 import threading
@@ -13,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import sensor
+from sensor.capture.evidence import frames_at
 from sensor.capture.files import Captures
 
 ROOT = pathlib.Path(sensor.__file__).parents[1]
@@ -170,3 +172,13 @@ def test_a_file_without_permission(write, tmp_path, mode, read):
     (tmp_path / "a").write_bytes(write.pcap([]))
     (tmp_path / "a").chmod(mode)
     assert "Permission denied" in str(read(tmp_path / "a")[0].skipped[0])
+
+
+def test_evidence_is_fetched_by_number(write, tmp_path):
+    (tmp_path / "a").write_bytes(gzip.compress(write.pcap([(i, 0, b"%d" % i * 500, None) for i in range(1, 2001)])))
+    found = list(frames_at(tmp_path / "a", [1999, 0, 3, 3, 5000, 1]))
+    assert [block.number + block.first for block in found] == [1, 3, 1999]
+    assert all(block.last == block.first + 1 for block in found)
+    for block, number in zip(found, (1, 3, 1999), strict=True):
+        at, captured = struct.unpack_from("<ii", block.index, 24 * block.first + 8)
+        assert block.data[at : at + captured] == b"%d" % number * 500
