@@ -7,6 +7,7 @@ capture time are bounded, the oldest going first.
 
 from typing import Final
 
+from librt.strings import BytesWriter, write_i64_be
 from mypy_extensions import i64
 
 from sensor.decode.frame import EXTENSIONS, TRANSPORT, Frame
@@ -158,8 +159,10 @@ def key_of(frame: Frame) -> bytes:
     segment = frame.segment
     begin = frame.addresses_at
     protocol = segment.protocol if segment.version == 4 else 0
-    rest = f"{frame.identification} {protocol} {segment.vlan} ".encode()
-    return frame.data[begin : begin + frame.addresses_size] + rest + segment.tunnel
+    out = BytesWriter()
+    write_i64_be(out, frame.identification << 8 | protocol)
+    write_i64_be(out, segment.vlan)
+    return frame.data[begin : begin + frame.addresses_size] + out.getvalue() + segment.tunnel
 
 
 def keep(frame: Frame, datagram: Datagram) -> i64:

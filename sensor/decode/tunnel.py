@@ -7,6 +7,7 @@ The rule it lives by: what only looks like a tunnel stays what it was, a UDP dat
 import ipaddress
 from typing import Final
 
+from librt.strings import BytesWriter, write_i64_be
 from mypy_extensions import i64
 
 from sensor.decode.ethernet import by_version
@@ -47,7 +48,10 @@ class Paths:
         second = frame.data[begin + half : begin + frame.addresses_size]
         if tunnel != ERSPAN and second < first:  # both directions are one path; ERSPAN has one direction only
             first, second = second, first
-        key = segment.tunnel + f"{tunnel} {number} {segment.vlan} ".encode() + first + second
+        out = BytesWriter()
+        write_i64_be(out, tunnel << 32 | number)
+        write_i64_be(out, segment.vlan)
+        key = segment.tunnel + out.getvalue() + first + second
         text = self.texts.get(key)
         if text is None:
             text = describe(segment.tunnel_text, tunnel, number, segment.vlan, first, second)
