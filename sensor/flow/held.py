@@ -79,6 +79,11 @@ class Hole:
         if first < last and old.data[first - low : last - low] != new.data[first - begin : last - begin]:
             self.differs = True
 
+    def end(self) -> i64:
+        """Return the sequence behind the last held byte."""
+        last = self.items[-1]
+        return (last.sequence + last.length) & MASK
+
     def take(self) -> Held:
         """Return the first segment, which is no longer held."""
         item = self.items.pop(0)

@@ -37,12 +37,12 @@ class Probe:
         self.registered = registered  # so many of them, at the front, are registered for its ports
         self.tries: i64 = TRIES
         self.sample = b""  # the first bytes that all refused
-        self.withdrawn: Protocol | None = None  # the last that was taken wrongly
+        self.taken: Protocol | None = None  # has the conversation, or had it wrongly, and is not asked again
         self.exhausted = False
 
     def asked(self) -> i64:
         """Return how many of the candidates are still asked."""
-        return self.registered if self.exhausted else i64(len(self.candidates))
+        return self.registered if self.exhausted or self.tries <= 0 else i64(len(self.candidates))
 
 
 class Candidates:

@@ -38,6 +38,7 @@ from sensor.flow.framing import Framing
 from sensor.flow.idle import Idle
 from sensor.flow.lanes import Lane, Lanes, learn_mac
 from sensor.flow.probing import TRIES_MID_STREAM, Candidates
+from sensor.flow.recognition import Recognition
 from sensor.flow.tcp import Order
 from sensor.flow.watch import Watch
 
@@ -68,8 +69,9 @@ class Flows:
         self.tally = Counts()
         self.clock = Clock()
         self.watch = Watch()
-        self.framing = Framing(sink, messages, self.tally, self.watch)
-        self.order = Order(self.framing, self.tally, self.watch)
+        self.framing = Framing(sink, messages, self.tally)
+        self.recognition = Recognition(self.framing, self.tally, self.watch)
+        self.order = Order(self.recognition, self.tally, self.watch)
         self.lanes = Lanes(places, self.tally)
         self.tcp = Candidates("tcp", protocols)
         self.udp = Candidates("udp", protocols)
@@ -125,7 +127,7 @@ class Flows:
             if flow.state != state:
                 self.requeue(flow)
         elif kind == UDP and (flow.dissector is not None or flow.probe is not None):
-            self.framing.datagram(
+            self.recognition.datagram(
                 flow,
                 half,
                 segment.data,
@@ -289,7 +291,7 @@ class Flows:
         """End a flow: what waits in it is handed on, the next stage is told, the table forgets it."""
         self.order.finish(flow, flow.forth)
         self.order.finish(flow, flow.back)
-        self.framing.finish(flow)
+        self.recognition.finish(flow)
         flow.ending = why
         self.watch.remove(flow)
         self.idle[flow.queue].remove(flow)

@@ -13,10 +13,10 @@ from mypy_extensions import i64
 
 from sensor.decode.segment import ACK, FIN, RST, SYN, Segment
 from sensor.flow.counts import MAX_BUFFERED, Counts
+from sensor.flow.faults import OVERLAP_DIFFERS
 from sensor.flow.flow import CLOSED, ESTABLISHED, HALF_CLOSED, NEW, RESET, Flow, Half
-from sensor.flow.framing import Framing
 from sensor.flow.held import MASK, Held, Hole
-from sensor.flow.telling import OVERLAP_DIFFERS
+from sensor.flow.recognition import Recognition
 from sensor.flow.watch import Watch
 
 BEFORE: Final = 0x80000000  # a difference of sequences from here on means "before" (RFC 1982)
@@ -27,10 +27,11 @@ CONTROL: Final = SYN | FIN | RST
 
 
 class Order:
-    """Puts the segments of one worker's TCP flows in order and feeds them to the framing."""
+    """Puts the segments of one worker's TCP flows in order and hands their bytes on."""
 
-    def __init__(self, framing: Framing, counts: Counts, watch: Watch) -> None:
-        self.framing = framing
+    def __init__(self, recognition: Recognition, counts: Counts, watch: Watch) -> None:
+        self.recognition = recognition
+        self.framing = recognition.framing
         self.counts = counts
         self.watch = watch
 
@@ -49,7 +50,7 @@ class Order:
                 if flow.state == NEW:
                     flow.state = ESTABLISHED
                 if flow.dissector is not None or flow.probe is not None:
-                    self.framing.feed(
+                    self.recognition.feed(
                         flow, half, segment.data, segment.start, segment.end,
                         segment.time, segment.number, segment.source,
                     )  # fmt: skip
@@ -170,7 +171,7 @@ class Order:
         """Hand on the next bytes, and lose those behind them that the snap length cut."""
         half.next = (half.next + end - start) & MASK
         if end > start and flow.read():
-            self.framing.feed(flow, half, data, start, end, segment.time, segment.number, segment.source)
+            self.recognition.feed(flow, half, data, start, end, segment.time, segment.number, segment.source)
         if missing > 0:
             self.lose(flow, half, (half.next + missing) & MASK, segment.time, segment.number)
 
@@ -213,7 +214,7 @@ class Order:
         """Two segments say different things about the same bytes: an evasion, or a broken sender."""
         half.overlaps_differ += 1
         self.counts.overlaps_differ += 1
-        self.framing.oddities.tell(
+        self.framing.faults.tell(
             flow,
             OVERLAP_DIFFERS,
             half.direction,
@@ -261,7 +262,7 @@ class Order:
                 return
             half.hole = Hole(segment.time, flow.peer(half).packets)
             self.watch.add(flow)
-        if sequence != half.next:
+        elif 0 < (half.hole.end() - sequence) & MASK < BEFORE:
             half.out_of_order += 1
             self.counts.out_of_order += 1
         data = segment.data[segment.start : segment.end] if flow.read() else b""
@@ -320,7 +321,7 @@ class Order:
         self.counts.buffered_bytes -= size
         half.next = (half.next + item.length - item.cut) & MASK
         if size > 0:
-            self.framing.feed(flow, half, item.data, 0, size, item.time, item.number, item.source)
+            self.recognition.feed(flow, half, item.data, 0, size, item.time, item.number, item.source)
         if item.cut > 0:
             self.lose(flow, half, (item.sequence + item.length) & MASK, item.time, item.number)
 
