@@ -14,7 +14,7 @@ def side(end: str, whose: str) -> tuple[Field, ...]:
     asset = f"ot.{end}.asset"
     return (
         Field(f"{asset}.name", "keyword", f"Name of the {whose}'s asset, as found or configured"),
-        Field(f"{asset}.role", "keyword", f"What the {whose} is for: hmi, engineering_station, controller ..."),
+        Field(f"{asset}.role", "keyword", f"What the {whose} is for, judged by its conduct: master, controller ..."),
         Field(f"{asset}.level", "keyword", f"Purdue level of the {whose}: 0 to 5, 3.5 for the DMZ"),
         Field(f"{asset}.zone", "keyword", f"IEC 62443 zone of the {whose}"),
         Field(f"{asset}.vendor", "keyword", f"Vendor of the {whose}"),
@@ -22,8 +22,8 @@ def side(end: str, whose: str) -> tuple[Field, ...]:
     )
 
 
-FIELDS = (
-    # What was done
+FIELDS: tuple[Field, ...] = (
+    # --- What was done
     Field("ot.action", "keyword", "What was done, in the one vocabulary of all protocols", identity=True, values=tuple(sorted(ACTIONS))),
     Field("ot.operation", "keyword", "What was done, in the protocol's own words: read_holding_registers", identity=True),
     Field("ot.unit", "keyword", "Whom inside the server: Modbus unit, DNP3 outstation address, S7 rack/slot", identity=True),
@@ -35,21 +35,21 @@ FIELDS = (
     Field("ot.refusal_code", "long", "The protocol's own code of a refusal", identity=True),
     Field("ot.latency_ms", "double", "From request to response", unit="ms"),
     Field("ot.anomalies", "keyword", "What was odd about the messages, their pairing or their stream", many=True),
-    # The behaviour it belongs to
+    # --- The behaviour it belongs to
     Field("ot.behaviour.id", "keyword", "Stable id of the behaviour: a hash of who, whom, protocol, operation, unit and target", identity=True),
     Field("ot.behaviour.new", "keyword", "What is new about it: the client, the operation, the target, a range, a wider range", identity=True, values=NEWS),
     Field("ot.behaviour.count", "long", "How often it was seen so far"),
     Field("ot.behaviour.ranged", "boolean", "The target is a range that widens, after many exact ones", identity=True),
-    # Who is who
+    # --- Who is who
     *side("source", "client"),
     *side("destination", "server"),
-    Field("ot.source.newcomer", "boolean", "The client first spoke to this server after the server's regular clients were known", identity=True),
-    Field("ot.source.polls", "boolean", "The client reads from this server again and again", identity=True),
+    Field("ot.source.late", "boolean", "The client first spoke to this server more than ten seconds after the server was first seen, and less than a day ago", identity=True),
+    Field("ot.source.newcomer", "boolean", "The client came late, or has not repeated itself while another client polls this server already", identity=True),
     Field("ot.site", "keyword", "Site of the point of observation, as configured"),
     Field("ot.segment", "keyword", "Segment of the point of observation, as configured"),
     Field("ot.vlan", "keyword", "VLAN tags, outermost first, joined by dots"),
     Field("ot.tunnel", "keyword", "Outer path of tunnelled traffic"),
-    # Alerts
+    # --- Alerts
     Field("ot.alert.id", "keyword", "Id of the alert, the same for all its revisions: a hash of rule, subject and first evidence"),
     Field("ot.alert.count", "long", "How often the cause was seen"),
     Field("ot.alert.values", "long", "How many different values a correlation has counted"),
@@ -61,18 +61,24 @@ FIELDS = (
     Field("ot.evidence.frame", "long", "Number of each frame in its file, from 1", many=True),
     Field("ot.evidence.time", "date", "Capture time of each frame", many=True),
     Field("ot.evidence.dropped", "long", "Frames that were evidence as well and are not listed"),
-    # Assets and oddities
+    # --- Assets and oddities
     Field("ot.asset.new", "boolean", "The asset was seen for the first time"),
     Field("ot.asset.attribute", "keyword", "Attribute of an asset that was found or changed: firmware, model ..."),
     Field("ot.asset.value", "keyword", "Its value now"),
     Field("ot.asset.previous", "keyword", "Its value before, absent when there was none"),
     Field("ot.oddity.kind", "keyword", "What was wrong with a stream or packet"),
     Field("ot.oddity.sample", "keyword", "Its first bytes, as hexadecimal digits"),
-)
+)  # fmt: skip
 
 ANOMALIES: tuple[Anomaly, ...] = (
+    # --- Why bytes of a stream could not be read as the protocol that was recognised
     Anomaly("not_this_protocol", "Bytes in a stream of this protocol that are not of this protocol"),
     Anomaly("bad_length", "A length field contradicts the specification"),
     Anomaly("bad_checksum", "A header checksum is wrong"),
-    Anomaly("gave_up", "Too many faults or too much buffered: the stream is counted, and no longer decoded"),
-)
+    # --- Of a stream
+    Anomaly("gap", "Bytes are missing: not captured, or lost before the mirror"),
+    Anomaly("overlap_differs", "The same bytes of a stream were sent twice, and differ: the way past many a sensor"),
+    Anomaly("truncated", "A datagram ends before its message does"),
+    Anomaly("buffer_full", "A message is longer than anything the protocol allows, and was given up"),
+    Anomaly("gave_up", "Too many faults: the stream is counted, and no longer decoded"),
+)  # fmt: skip

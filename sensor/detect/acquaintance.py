@@ -1,28 +1,67 @@
 """Who has been speaking to whom since when: what makes a client a newcomer.
 
-The rule it lives by: a server's regular clients show themselves soon, because they poll; whoever speaks to it for the
-first time after that is a newcomer, and stays one for a day. Where there is no past to compare with, nobody is.
+The rule it lives by: a server's regular clients show themselves soon, because they poll. Whoever first speaks to it
+later is a newcomer for a day; so is, in the first seconds, whoever has not repeated himself while another client polls
+already. Where there is nothing to compare with, nobody is a newcomer.
 """
 
 from typing import Final
 
-from sensor.contract import Endpoint
+from sensor.behaviour.behaviour import Behaviour
 
 SETTLING_NS: Final = 10_000_000_000  # longer than nearly every poll cycle
 ACQUAINTED_NS: Final = 24 * 3600 * 1_000_000_000  # somebody has looked at the alert by then
+REGULAR: Final = 3  # the same request three times is a habit, not a look around
 MAX_PAIRS: Final = 65_536  # as many as the behaviour stage keeps
+MAX_WATCHED: Final = 16  # behaviours watched for becoming a habit; the first ones show it
+
+
+class Server:
+    """One server in one protocol, and the clients known to poll it."""
+
+    def __init__(self, first_time: int) -> None:
+        self.first_time = first_time
+        self.reads: list[Behaviour] = []  # not habits yet
+        self.pollers: set[int] = set()  # numbers of endpoints; two are enough to answer the only question
+
+    def polled_by_another(self, client: int) -> bool:
+        """Say whether a client other than this one polls the server."""
+        if len(self.pollers) < 2 and self.reads:
+            for behaviour in [one for one in self.reads if one.count >= REGULAR]:
+                self.reads.remove(behaviour)
+                self.pollers.add(behaviour.client.number)
+        return bool(self.pollers - {client})
 
 
 class Pair:
     """One client of one server in one protocol."""
 
-    def __init__(self, first_time: int, late: bool) -> None:
+    def __init__(self, server: Server, client: int, first_time: int, *, late: bool) -> None:
+        self.server = server
+        self.client = client
         self.first_time = first_time
         self.late = late  # it came after the server's regular clients were known
+        self.newcomer = late
+        self.regular = False
+        self.watched: list[Behaviour] = []
 
-    def newcomer(self, time: int) -> bool:
-        """Say whether the client is (still) a newcomer."""
-        return self.late and time - self.first_time < ACQUAINTED_NS
+    def take(self, behaviour: Behaviour, *, new: bool) -> None:
+        """Take one exchange, and judge the client by it while it is not judged."""
+        if new and behaviour.action == "read" and len(self.server.reads) < MAX_WATCHED:
+            self.server.reads.append(behaviour)
+        if self.newcomer or self.regular:
+            return
+        if new and len(self.watched) < MAX_WATCHED:
+            self.watched.append(behaviour)
+        self.regular = any(one.count >= REGULAR for one in self.watched)
+        if not self.regular and self.server.polled_by_another(self.client):
+            self.newcomer = True
+
+    def standing(self, time: int) -> int:
+        """Return bit 0: came late, bit 1: is a newcomer; both fade after a day."""
+        if not self.newcomer or time - self.first_time >= ACQUAINTED_NS:
+            return 0
+        return 3 if self.late else 2
 
 
 class Acquaintances:
@@ -30,20 +69,24 @@ class Acquaintances:
 
     def __init__(self, settling_ns: int = SETTLING_NS) -> None:
         self.settling_ns = settling_ns
-        self.servers: dict[tuple[int, str], int] = {}  # when a server was first spoken to
+        self.servers: dict[tuple[int, str], Server] = {}
         self.pairs: dict[tuple[int, int, str], Pair] = {}
         self.pairs_refused = 0
 
-    def pair(self, client: Endpoint, server: Endpoint, protocol: str, time: int) -> Pair:
-        """Return the pair of a client and a server, first seen now if not before."""
-        key = (client.number, server.number, protocol)
-        pair = self.pairs.get(key)
-        if pair is not None:
-            return pair
-        began = self.servers.setdefault((server.number, protocol), time)
-        pair = Pair(time, time - began > self.settling_ns)
-        if len(self.pairs) < MAX_PAIRS:
-            self.pairs[key] = pair
-        else:
-            self.pairs_refused += 1
-        return pair
+    def meet(self, behaviour: Behaviour, time: int, *, new: bool) -> int:
+        """Take one exchange of a behaviour; return the client's standing with the server."""
+        client, server, protocol = behaviour.client.number, behaviour.server.number, behaviour.protocol
+        pair = self.pairs.get((client, server, protocol))
+        if pair is None:
+            known = self.servers.get((server, protocol))
+            if known is None:
+                known = Server(time)
+                if len(self.servers) < MAX_PAIRS:
+                    self.servers[server, protocol] = known
+            pair = Pair(known, client, time, late=time - known.first_time > self.settling_ns)
+            if len(self.pairs) < MAX_PAIRS:
+                self.pairs[client, server, protocol] = pair
+            else:
+                self.pairs_refused += 1
+        pair.take(behaviour, new=new)
+        return pair.standing(time)

@@ -26,7 +26,7 @@ from sensor.detect.rule import Rule, key_of, text_of
 from sensor.detect.ruleset import RuleSet
 
 MAX_KINDS: Final = 4096  # protocols times operations are a few hundred; hostile ones end here
-NEWCOMER: Final = 1 << 32  # beside outcome and code in the key of a verdict
+STANDINGS: Final = 1 << 32  # a client's standing stands above outcome and code in the key of a verdict
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -100,26 +100,25 @@ class Detector:
     def see(self, finding: Finding) -> list[Match]:
         """Take a new behaviour or a significant exchange; return what matched."""
         behaviour, time = finding.behaviour, finding.time()
-        pair = self.acquaintances.pair(behaviour.client, behaviour.server, behaviour.protocol, time)
-        newcomer = pair.newcomer(time)
+        standing = self.acquaintances.meet(behaviour, time, new=bool(finding.news))
         if finding.news:
-            sighting = ExchangeSighting(finding, self.context, newcomer)
+            sighting = ExchangeSighting(finding, self.context, standing)
             fixed, looking = self.concerned(sighting)
             return self.matches(sighting, self.look(sighting, fixed), looking)
-        verdict = self.verdict(finding, behaviour, newcomer)
+        verdict = self.verdict(finding, behaviour, standing)
         if not verdict.hits and not verdict.looking:
             return []
-        return self.matches(ExchangeSighting(finding, self.context, newcomer), verdict.hits, verdict.looking)
+        return self.matches(ExchangeSighting(finding, self.context, standing), verdict.hits, verdict.looking)
 
-    def verdict(self, finding: Finding, behaviour: Behaviour, newcomer: bool) -> Verdict:
+    def verdict(self, finding: Finding, behaviour: Behaviour, standing: int) -> Verdict:
         """Return what is decided for a repeated exchange; decide when it is not."""
         exchange = finding.exchange
-        key = exchange.outcome * 65536 + (exchange.code & 0xFFFF) + (NEWCOMER if newcomer else 0)
+        key = (standing * STANDINGS) + exchange.outcome * 65536 + (exchange.code & 0xFFFF)
         if behaviour.verdicts is None:
             behaviour.verdicts = {}
         verdict = behaviour.verdicts.get(key)
         if not isinstance(verdict, Verdict):
-            sighting = ExchangeSighting(finding, self.context, newcomer)
+            sighting = ExchangeSighting(finding, self.context, standing)
             fixed, looking = self.concerned(sighting)
             verdict = Verdict(self.look(sighting, fixed), looking)
             behaviour.verdicts[key] = verdict

@@ -63,13 +63,13 @@ class Sighting:
 class ExchangeSighting(Sighting):
     """A new behaviour or a significant exchange."""
 
-    def __init__(self, finding: Finding, context: Context, newcomer: bool) -> None:
+    def __init__(self, finding: Finding, context: Context, standing: int) -> None:
         behaviour = finding.behaviour
         super().__init__(EXCHANGE, behaviour.protocol, behaviour.operation, behaviour.action, finding.time())
         self.finding = finding
         self.talk: Conversation = finding.talk
         self.context = context
-        self.newcomer = newcomer
+        self.standing = standing  # of the client: see acquaintance
         self.ranged = behaviour.ranged
 
     def make(self) -> Event:
@@ -96,7 +96,8 @@ class ExchangeSighting(Sighting):
             "ot.behaviour.new": finding.news,
             "ot.behaviour.count": behaviour.count,
             "ot.behaviour.ranged": behaviour.ranged,
-            "ot.source.newcomer": self.newcomer,
+            "ot.source.late": bool(self.standing & 1),
+            "ot.source.newcomer": bool(self.standing & 2),
         }
         event.update(between(talk, behaviour.client, behaviour.server, behaviour.protocol))
         event.update(asset("source", behaviour.client, self.context))

@@ -148,16 +148,38 @@ def test_a_rule_is_not_asked_about_what_cannot_concern_it(tmp_path):
     assert [match.rule.name for match in detector.flow(talk(), SECOND)] == ["e"]
 
 
-def test_newcomers_are_those_who_came_after_the_regular_clients_and_only_for_a_day(tmp_path):
-    detector = Detector(ruleset(tmp_path, rule_text("sel: {ot.source.newcomer: true}\ncondition: sel")))
+def standing(tmp_path):
+    """Return a function that tells whether a client is late, and a newcomer, at each finding."""
+    texts = [
+        rule_text("sel: {ot.source.late: true}\ncondition: sel", number=1, name="late"),
+        rule_text("sel: {ot.source.newcomer: true}\ncondition: sel", number=2, name="newcomer"),
+    ]
+    detector = Detector(ruleset(tmp_path, *texts))
+    return lambda *given, **more: {match.rule.name for match in detector.see(finding(*given, **more))}
+
+
+def test_who_comes_after_the_regular_clients_is_a_newcomer_for_a_day(tmp_path):
+    told = standing(tmp_path)
     regular, late = behaviour(client=1), behaviour(client=3)
-    day = acquaintance.ACQUAINTED_NS
-    assert detector.see(finding(regular, time=SECOND, news="client")) == []
-    assert detector.see(finding(client=4, time=9 * SECOND, news="client")) == []
-    assert len(detector.see(finding(late, time=20 * SECOND, news="client"))) == 1
-    assert len(detector.see(finding(late, time=21 * SECOND))) == 1
-    assert detector.see(finding(regular, time=22 * SECOND)) == []
-    assert detector.see(finding(late, time=22 * SECOND + day)) == []
+    assert told(regular, time=SECOND, news="client") == set()
+    assert told(client=4, time=9 * SECOND, news="client") == set()
+    assert told(late, time=20 * SECOND, news="client") == {"late", "newcomer"}
+    assert told(late, time=21 * SECOND) == {"late", "newcomer"}
+    assert told(regular, time=22 * SECOND) == set()
+    assert told(late, time=22 * SECOND + acquaintance.ACQUAINTED_NS) == set()
+
+
+def test_who_does_not_repeat_himself_while_another_polls_is_a_newcomer_at_once(tmp_path):
+    told = standing(tmp_path)
+    poll, slow = behaviour(client=1, action="read"), behaviour(client=4, action="read")
+    assert told(poll, time=SECOND, news="client") == set()
+    assert told(client=3, time=2 * SECOND, news="client", target=Target("cell", 1, 1)) == set()
+    for time in (2, 3, 4):
+        told(slow, time=time * SECOND, news="client" if time == 2 else "")
+    poll.count = acquaintance.REGULAR
+    assert told(client=3, time=5 * SECOND, news="target", target=Target("cell", 2, 2)) == {"newcomer"}
+    assert told(poll, time=5 * SECOND) == told(slow, time=6 * SECOND) == set()
+    assert told(client=1, operation="write", time=6 * SECOND, news="operation") == set()
 
 
 def test_the_context_is_asked_for_each_end(tmp_path):
