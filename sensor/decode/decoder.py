@@ -74,38 +74,14 @@ class Decoder:
         )
         if words % 0xFFFF != 0:
             return self.walk(data, start, captured, original, link_type, time)
-        at = ip + 20
-        ports = i64(read_i32_be(data, at)) & 0xFFFFFFFF
-        segment = self.segment
         protocol = life >> 16 & 0xFF
-        if protocol == 6 and total >= 40:
-            word = i64(read_i32_be(data, at + 12)) & 0xFFFFFFFF  # offset, flags, window
-            header = word >> 28 << 2
-            if header < 20 or at + header > stop:
-                return self.walk(data, start, captured, original, link_type, time)
-            self.straight_tcp += 1
-            segment.kind = TCP
-            segment.sequence = i64(read_i32_be(data, at + 4)) & 0xFFFFFFFF
-            segment.acknowledgement = i64(read_i32_be(data, at + 8)) & 0xFFFFFFFF
-            segment.flags = word >> 16 & 0xFF
-            segment.window = word & 0xFFFF
-            segment.checksum = i64(read_i16_be(data, at + 16)) & 0xFFFF
-            segment.start = at + header
-        elif protocol == 17:
-            word = i64(read_i32_be(data, at + 4)) & 0xFFFFFFFF  # length, checksum
-            port = ports & 0xFFFF
-            if word >> 16 != total - 20 or port in (4789, 8472, GENEVE_PORT):
-                return self.walk(data, start, captured, original, link_type, time)
-            self.straight_udp += 1
-            segment.kind = UDP
-            segment.sequence = 0
-            segment.acknowledgement = 0
-            segment.flags = 0
-            segment.window = 0
-            segment.checksum = word & 0xFFFF
-            segment.start = at + 8
+        if protocol == 6:
+            taken = self.take_tcp(data, ip + 20, stop)
         else:
+            taken = protocol == 17 and self.take_udp(data, ip + 20, total - 20)
+        if not taken:
             return self.walk(data, start, captured, original, link_type, time)
+        segment = self.segment
         segment.time = time
         segment.length = original
         segment.oddity = 0
@@ -120,12 +96,52 @@ class Decoder:
         segment.key = data[ip + 12 : ip + 24]
         segment.ip_id = i64(read_i16_be(data, ip + 4)) & 0xFFFF
         segment.ttl = life >> 24
-        segment.source_port = ports >> 16
-        segment.destination_port = ports & 0xFFFF
         segment.data = data
         segment.end = stop
         segment.missing = 0
         return segment.kind
+
+    def take_tcp(self, data: bytes, at: i64, stop: i64) -> bool:
+        """Fill in the TCP header, on the straight line; false when it is not whole."""
+        if at + 20 > stop:
+            return False
+        word = i64(read_i32_be(data, at + 12)) & 0xFFFFFFFF  # offset, flags, window
+        header = word >> 28 << 2
+        if header < 20 or at + header > stop:
+            return False
+        self.straight_tcp += 1
+        segment = self.segment
+        segment.kind = TCP
+        ports = i64(read_i32_be(data, at)) & 0xFFFFFFFF
+        segment.source_port = ports >> 16
+        segment.destination_port = ports & 0xFFFF
+        segment.sequence = i64(read_i32_be(data, at + 4)) & 0xFFFFFFFF
+        segment.acknowledgement = i64(read_i32_be(data, at + 8)) & 0xFFFFFFFF
+        segment.flags = word >> 16 & 0xFF
+        segment.window = word & 0xFFFF
+        segment.checksum = i64(read_i16_be(data, at + 16)) & 0xFFFF
+        segment.start = at + header
+        return True
+
+    def take_udp(self, data: bytes, at: i64, size: i64) -> bool:
+        """Fill in the UDP header, on the straight line; false when its length is not `size`, or for a tunnel."""
+        ports = i64(read_i32_be(data, at)) & 0xFFFFFFFF
+        word = i64(read_i32_be(data, at + 4)) & 0xFFFFFFFF  # length, checksum
+        port = ports & 0xFFFF
+        if word >> 16 != size or port in (4789, 8472, GENEVE_PORT):
+            return False
+        self.straight_udp += 1
+        segment = self.segment
+        segment.kind = UDP
+        segment.source_port = ports >> 16
+        segment.destination_port = port
+        segment.sequence = 0
+        segment.acknowledgement = 0
+        segment.flags = 0
+        segment.window = 0
+        segment.checksum = word & 0xFFFF
+        segment.start = at + 8
+        return True
 
     def walk(self, data: bytes, start: i64, captured: i64, original: i64, link_type: i64, time: i64) -> i64:
         """Peel header after header; the result is what `decode` promises, for every frame."""
