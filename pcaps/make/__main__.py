@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import bisect
 import os
 import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import pcapng, story
+from . import pcapng, readme, story
+from .plant import BY_NAME
 from .scenarios import ALL
 from .stage import Stage
 
@@ -19,24 +21,29 @@ FOLDER = Path(__file__).parents[1]
 
 
 def _comments(frames: list[pcapng.Frame], steps: list[story.Step]) -> dict[int, str]:
-    """Return each step's words for the first frame at or after it; steps at one frame share its comment."""
+    """Return each step's words for its actor's next frame; steps at one frame share its comment."""
+    sent: dict[bytes, list[int]] = {}
+    for index, frame in enumerate(frames):
+        sent.setdefault(frame.data[6:12], []).append(index)
     comments: dict[int, str] = {}
-    at = 0
     for step in steps:
-        while at < len(frames) and frames[at].time < step.time:
-            at += 1
-        if at < len(frames):
+        own = sent.get(bytes.fromhex(BY_NAME[step.actor].mac.replace(":", "")), [])
+        at = bisect.bisect_left(own, step.time, key=lambda index: frames[index].time)
+        if at < len(own):
             words = f"{step.actor} > {step.target}: {step.detail} ({step.outcome})"
-            comments[at] = f"{comments[at]}\n{words}" if at in comments else words
+            earlier = comments.get(own[at])
+            comments[own[at]] = f"{earlier}\n{words}" if earlier else words
     return comments
 
 
 def make(scenario: Scenario) -> None:
     """Play one scenario and write its capture and its story."""
     with tempfile.TemporaryDirectory() as folder:
-        with Stage(Path(folder), scenario.mirror, scenario.vlan) as stage:
+        with Stage(Path(folder), scenario.mirror) as stage:
             scenario.play(stage)
         frames, steps = pcapng.read_pcap(stage.capture), story.read(stage.story)
+    if scenario.vlan:
+        frames = [pcapng.tagged(frame, scenario.vlan) for frame in frames]
     story.write(FOLDER / f"{scenario.name}.story.tsv", steps, frames[0].time)
     path = FOLDER / scenario.file
     if path.suffix == ".pcap":
@@ -59,6 +66,7 @@ def main() -> int:
     for scenario in ALL:
         if scenario.name in wanted:
             make(scenario)
+    readme.renew(FOLDER)
     return 0
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from . import modbus_server
+from .modbus_framing import TCP, Framing
 
 if TYPE_CHECKING:
     from .story import Story
@@ -29,9 +30,10 @@ def _values(unit: int, second: int) -> list[int]:
     return [0x0237, 412 + second % 4, 118 + unit, 540 + second % 7, 47 + unit, 0, 0, 0]
 
 
-def serve(_: Story) -> None:
+def serve(_: Story, *, framing: Framing = TCP) -> None:
     """Be the gateway and both drives until killed."""
     drives = [
-        modbus_server.device(unit, 16, 16, [0x047F, 415, 10, 0, 0, 0, 0, 3100 + unit], _values(unit, 0)) for unit in UNITS
+        modbus_server.device(unit, 16, 16, [0x047F, 415, 10, 0, 0, 0, 0, 3100 + unit], _values(unit, 0))
+        for unit in UNITS
     ]
-    modbus_server.serve([*drives, modbus_server.dead_line()], IDENTITY, UNITS, _values)
+    modbus_server.serve([*drives, modbus_server.dead_line()], IDENTITY, UNITS, _values, framing)

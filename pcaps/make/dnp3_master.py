@@ -5,7 +5,9 @@ Its calls return at once and answer later by callback; here each waits for its a
 
 from __future__ import annotations
 
+import struct
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import opendnp3 as dnp3
@@ -24,16 +26,35 @@ LATCH_ON = ("latch_on", dnp3.OperationType.LATCH_ON, dnp3.TripCloseCode.NUL)
 LATCH_OFF = ("latch_off", dnp3.OperationType.LATCH_OFF, dnp3.TripCloseCode.NUL)
 
 
-class _Application(dnp3.IMasterApplication):
-    """Notes when the start-up tasks are done."""
+STARTUP = {  # the library's own tasks: the action, what goes over the wire
+    dnp3.MasterTaskType.DISABLE_UNSOLICITED: ("subscribe", "disable_unsolicited classes=1,2,3"),
+    dnp3.MasterTaskType.CLEAR_RESTART: ("write", "write g80v1 index=7 value=0"),
+    dnp3.MasterTaskType.STARTUP_INTEGRITY_POLL: ("read", "read classes=0,1,2,3"),
+    dnp3.MasterTaskType.NON_LAN_TIME_SYNC: ("time_set", "delay_measure, write g50v1"),
+    dnp3.MasterTaskType.ENABLE_UNSOLICITED: ("subscribe", "enable_unsolicited classes=1,2,3"),
+}
 
-    def __init__(self) -> None:
+
+class _Application(dnp3.IMasterApplication):
+    """Tells what the library does by itself after connecting or after a restart, and notes when it is through."""
+
+    def __init__(self, story: Story, target: str) -> None:
         super().__init__()
+        self.story = story
+        self.target = target
+        self.began = 0
         self.ready = threading.Event()
-        self.results: list[Any] = []
+        self.results: list[Any] = []  # of the tasks it was given
+
+    def OnTaskStart(self, *_: Any) -> None:  # noqa: N802
+        self.began = time.time_ns()
 
     def OnTaskComplete(self, info: Any) -> None:  # noqa: N802
-        self.results.append(info)
+        if info.type == dnp3.MasterTaskType.USER_TASK:
+            self.results.append(info.result)
+        if info.type in STARTUP:
+            action, detail = STARTUP[info.type]
+            self.story.tell(self.target, action, "dnp3", detail, _task_outcome(info.result), self.began)
         if info.type == dnp3.MasterTaskType.ENABLE_UNSOLICITED:
             self.ready.set()
 
@@ -44,16 +65,15 @@ class Master:
     def __init__(self, story: Story, target: str, own: int = MASTER_ADDRESS, retry: float = 10) -> None:
         self.story = story
         self.target = target
-        self.application, self.values, self.listener = _Application(), dnp3.ISOEHandler(), dnp3.IChannelListener()
+        self.application = _Application(story, target)
+        self.values, self.listener = dnp3.ISOEHandler(), dnp3.IChannelListener()
         self.manager = dnp3.DNP3Manager(1)
         pause = dnp3.TimeDuration.Milliseconds(int(retry * 1000))
         patience = dnp3.ChannelRetry(pause, pause)
         patience.reconnectDelay = pause
         there = [dnp3.IPEndpoint(address(target), DNP3_PORT)]
         quiet = dnp3.LogLevels.none()
-        self.channel = self.manager.AddTCPClient(
-            "line", quiet, patience, there, "0.0.0.0", self.listener
-        )
+        self.channel = self.manager.AddTCPClient("line", quiet, patience, there, "0.0.0.0", self.listener)
         config = dnp3.MasterStackConfig()
         config.master.responseTimeout = dnp3.TimeDuration.Seconds(PATIENCE)
         config.master.timeSyncMode = dnp3.TimeSyncMode.NonLAN
@@ -93,6 +113,39 @@ class Master:
         name = "select_operate" if select else "direct_operate"
         return self._tell("operate", f"{name} {detail}", lambda done: send(command, index, done), _command_outcome)
 
+    def operate_silently(self, control: tuple[str, Any, Any], index: int) -> None:
+        """Operate a relay output with "direct operate, no response"; the answer that is not due is not waited for."""
+        words, operation, trip_close = control
+        code = operation.value | trip_close.value << 6
+        point = bytes((12, 1, 0x17, 1, index, code, 1)) + struct.pack("<IIB", 100, 100, 0)
+        self.story.tell(
+            self.target, "operate", "dnp3", f"direct_operate_nr g12v1 index={index} {words}", "no_answer_due"
+        )
+        self.master.PerformFunction("silently", dnp3.FunctionCode.DIRECT_OPERATE_NR, [dnp3.Header.Raw(point)])
+
+    def disable_unsolicited(self) -> str:
+        """Forbid the outstation to report by itself."""
+        headers = [dnp3.Header.AllObjects(60, variation) for variation in (2, 3, 4)]
+        function = dnp3.FunctionCode.DISABLE_UNSOLICITED
+        return self.perform("subscribe", "disable_unsolicited classes=1,2,3", function, headers)
+
+    def freeze(self) -> str:
+        """Copy the counters into the frozen counters."""
+        return self.perform(
+            "other", "immediate_freeze g20v0", dnp3.FunctionCode.IMMED_FREEZE, [dnp3.Header.AllObjects(20, 0)]
+        )
+
+    def assign_class(self, group: int) -> str:
+        """Put all points of a group into class 2."""
+        headers = [dnp3.Header.AllObjects(60, 3), dnp3.Header.AllObjects(group, 0)]
+        return self.perform("write", f"assign_class g60v3 g{group}v0", dnp3.FunctionCode.ASSIGN_CLASS, headers)
+
+    def dead_band(self, index: int, value: int) -> str:
+        """Set how far an analog input must move to be an event."""
+        point = struct.pack("<BBBBBH", 34, 1, 0x17, 1, index, value)
+        detail = f"write g34v1 index={index} value={value}"
+        return self.perform("write", detail, dnp3.FunctionCode.WRITE, [dnp3.Header.Raw(point)])
+
     def restart(self, *, cold: bool) -> str:
         """Restart the outstation."""
         kind = dnp3.RestartType.COLD if cold else dnp3.RestartType.WARM
@@ -100,17 +153,15 @@ class Master:
         return self._tell("restart", name, lambda done: self.master.Restart(kind, done), _restart_outcome)
 
     def perform(self, action: str, detail: str, function: Any, headers: list[Any]) -> str:
-        """Send any function with these object headers."""
-        before = len(self.application.results)
+        """Send any function with these object headers; its answer is a task's result."""
+        results = self.application.results
 
         def deed() -> str:
+            before, patience = len(results), time.monotonic() + PATIENCE + 1
             self.master.PerformFunction(detail, function, headers)
-            for _ in range(50):
-                for info in self.application.results[before:]:
-                    if info.type == dnp3.MasterTaskType.USER_TASK:
-                        return _task_outcome(info.result)
-                threading.Event().wait(0.05)
-            return "unanswered"
+            while len(results) == before and time.monotonic() < patience:
+                time.sleep(0.02)
+            return _task_outcome(results[-1]) if len(results) > before else "unanswered"
 
         return self.story.act(self.target, action, "dnp3", detail, deed)
 

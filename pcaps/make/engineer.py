@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import struct
 import time
 from typing import TYPE_CHECKING
 
 from snap7.type import Block
 
-from . import modbus_client, s7_client
-from .filter import PROGRAMME
+from . import dnp3_master, modbus_client, s7_client
+from .filters import PROGRAMME
 
 if TYPE_CHECKING:
     from .story import Story
@@ -44,7 +44,7 @@ def clock(story: Story) -> None:
     session = s7_client.Session(story, "filter", s7_client.PG)
     session.act("read", "read_clock", "get_plc_datetime")
     time.sleep(PAUSE)
-    session.act("time_set", "set_clock", "set_plc_datetime", datetime.datetime.now(tz=datetime.UTC).replace(tzinfo=None))
+    session.act("time_set", "set_clock", "set_plc_datetime", dt.datetime.now(tz=dt.UTC).replace(tzinfo=None))
     time.sleep(PAUSE)
     session.act("read", "read_clock", "get_plc_datetime")
     session.close()
@@ -66,12 +66,14 @@ def upload(story: Story) -> None:
 def download(story: Story) -> None:
     """Change the filter programme and make it lasting; DB99 is refused."""
     session = s7_client.Session(story, "filter", s7_client.PG)
+    session.act("authenticate", "set_session_password", "set_session_password", "quelle")
     changed = bytearray(b"".join(struct.pack(">HHf", step, 35 + 5 * step, 4.5 + step / 8) for step in range(75)))
     session.act("program_download", f"request_download block=DB{PROGRAMME}", "download", changed, PROGRAMME)
     time.sleep(PAUSE)
     session.act("program_download", "plc_control service=_MODU", "copy_ram_to_rom")
     time.sleep(PAUSE)
     session.act("program_download", "request_download block=DB99", "download", changed, 99)
+    session.act("authenticate", "clear_session_password", "clear_session_password")
     session.close()
 
 
@@ -86,11 +88,40 @@ def restart_filter(story: Story) -> None:
     session.close()
 
 
+def cold_start(story: Story) -> None:
+    """Stop the controller and start it cold, as after a change of hardware."""
+    session = s7_client.Session(story, "filter", s7_client.PG)
+    session.act("stop", "plc_stop", "plc_stop")
+    time.sleep(PAUSE)
+    session.act("start", "plc_control service=P_PROGRAM cold", "plc_cold_start")
+    session.close()
+
+
+def compress(story: Story) -> None:
+    """Compress the controller's memory."""
+    session = s7_client.Session(story, "filter", s7_client.PG)
+    session.act("other", "plc_control service=_GARB", "compress", 1000)
+    session.close()
+
+
 def repair_wells(story: Story) -> None:
     """Put the wells' set points back."""
     session = modbus_client.Session(story, "intake")
     session.act("write_registers", device_id=1, address=0, values=[430, 650, 640, 0, 480, 250])
     session.close()
+
+
+def configure_tower(story: Story) -> None:
+    """Freeze the counters and assign events to classes; absent points and a dead band are refused."""
+    master = dnp3_master.Master(story, "tower")
+    master.start()
+    master.freeze()
+    time.sleep(PAUSE)
+    master.assign_class(group=30)
+    master.assign_class(group=110)
+    time.sleep(PAUSE)
+    master.dead_band(0, 5)
+    master.close()
 
 
 def maintenance(story: Story) -> None:

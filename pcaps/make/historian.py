@@ -25,8 +25,13 @@ def filters(story: Story) -> None:
         time.sleep(5)
 
 
+def wells(story: Story) -> None:
+    """Read the wells' measured values each five seconds."""
+    modbus_client.poll(story, "intake", INTAKE, 5.0)
+
+
 def everything(story: Story) -> None:
     """Log the wells, the drives and the filters."""
     threading.Thread(target=filters, args=(story,), daemon=True).start()
-    threading.Thread(target=modbus_client.poll, args=(story, "intake", INTAKE, 5.0), daemon=True).start()
+    threading.Thread(target=wells, args=(story,), daemon=True).start()
     modbus_client.poll(story, "booster", BOOSTER, 5.0)

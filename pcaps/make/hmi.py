@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import dnp3_master, modbus_client, s7_client
 from .booster import UNITS
 from .modbus_client import Order, Read
+from .modbus_framing import TCP, Framing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,18 +19,19 @@ if TYPE_CHECKING:
 INTAKE = (Read("read_holding_registers", 0, 8, 1), Read("read_input_registers", 0, 8, 1), Read("read_coils", 0, 8, 1))
 BOOSTER = tuple(Read("read_input_registers", 0, 5, unit) for unit in UNITS)
 FILTER = "DB1.DBB0-19 DB2.DBB0-19 MB0-3"
-SET_POINT = (Order(22, "write_register", {"address": 0, "value": 430, "device_id": 1}),)
-SPEED = (Order(34, "write_registers", {"address": 0, "values": [0x047F, 420], "device_id": 2}),)
+SET_POINT = {"address": 0, "value": 430, "device_id": 1}
+SPEED = {"address": 0, "values": [0x047F, 420], "device_id": 2}
 
 
-def intake(story: Story, *, orders: bool = False) -> None:
-    """Poll the wells each second; the operator raises the level set point."""
-    modbus_client.poll(story, "intake", INTAKE, 1.0, SET_POINT if orders else ())
+def intake(story: Story, *, orders: float = 0) -> None:
+    """Poll the wells each second; after so many seconds, if any, the operator raises the level set point."""
+    modbus_client.poll(story, "intake", INTAKE, 1.0, [Order(orders, "write_register", SET_POINT)] if orders else ())
 
 
-def booster(story: Story, *, orders: bool = False) -> None:
-    """Poll both drives each second; the operator speeds one up."""
-    modbus_client.poll(story, "booster", BOOSTER, 1.0, SPEED if orders else ())
+def booster(story: Story, *, orders: float = 0, framing: Framing = TCP) -> None:
+    """Poll both drives each second; after so many seconds, if any, the operator speeds one up."""
+    speed = [Order(orders, "write_registers", SPEED)] if orders else ()
+    modbus_client.poll(story, "booster", BOOSTER, 1.0, speed, framing)
 
 
 def filters(story: Story) -> None:
@@ -46,16 +48,14 @@ def filters(story: Story) -> None:
         time.sleep(1)
 
 
-def tower(story: Story, *, orders: bool = False) -> None:
-    """Poll the tower's events each two seconds; the operator closes and opens the inlet valve, selecting it first."""
+def tower(story: Story, *, orders: tuple[float, ...] = (), events: float = 2.0) -> None:
+    """Poll the tower's events; at the times given the operator closes and opens the inlet valve, selecting it first."""
     master = dnp3_master.Master(story, "tower")
     master.start()
-    master.poll(events=2, integrity=60)
-    if orders:
-        time.sleep(40)
-        master.operate(dnp3_master.TRIP, 0, select=True)
-        time.sleep(6)
-        master.operate(dnp3_master.CLOSE, 0, select=True)
+    master.poll(events, integrity=60)
+    for turn, pause in enumerate(orders):
+        time.sleep(pause)
+        master.operate((dnp3_master.TRIP, dnp3_master.CLOSE)[turn % 2], 0, select=True)
     while True:
         time.sleep(60)
 
@@ -63,11 +63,11 @@ def tower(story: Story, *, orders: bool = False) -> None:
 def everything(story: Story) -> None:
     """Poll the whole plant and carry out the operator's orders."""
     tasks: list[Callable[[], None]] = [
-        lambda: intake(story, orders=True),
-        lambda: booster(story, orders=True),
+        lambda: intake(story, orders=22),
+        lambda: booster(story, orders=34),
         lambda: filters(story),
     ]
     for task in tasks:
         threading.Thread(target=task, daemon=True).start()
         time.sleep(0.3)
-    tower(story, orders=True)
+    tower(story, orders=(40, 6))

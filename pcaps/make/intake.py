@@ -1,7 +1,8 @@
 """The wells' controller, a Modicon M340 with one unit: three pumps, a level, flows, pressures.
 
-Holding registers: 0 level set point (cm), 1-3 pump speeds (0.1 %), 4 high alarm, 5 low alarm, 15 serial number (read-only).
-Input registers: 0 level (cm), 1-3 flows (l/s), 4 pressure (kPa), 5-7 pump currents (0.1 A). Coils 0-2 start the pumps.
+Holding registers: 0 level set point (cm), 1-3 pump speeds (0.1 %), 4 high alarm, 5 low alarm, 15 serial number
+(read-only). Input registers: 0 level (cm), 1-3 flows (l/s), 4 pressure (kPa), 5-7 pump currents (0.1 A).
+Coils 0-2 start the pumps.
 """
 
 from __future__ import annotations

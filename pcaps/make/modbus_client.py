@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pymodbus.client import ModbusTcpClient
+from pymodbus.client import ModbusTcpClient, ModbusUdpClient
 from pymodbus.exceptions import ModbusException
 
-from .plant import MODBUS_PORT, address
+from .modbus_framing import TCP, Framing
+from .plant import address
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +41,6 @@ OPERATIONS = {  # pymodbus's method: the specification's name, the action
     "read_fifo_queue": ("read_fifo_queue", "read"),
     "read_file_record": ("read_file_record", "file"),
 }
-NO_ANSWER = ("diag_force_listen_only",)
 PATIENCE = 1.0  # seconds a client waits for its answer
 
 
@@ -62,12 +62,13 @@ class Order(NamedTuple):
 
 
 class Session:
-    """One TCP connection to one server."""
+    """One connection to one server."""
 
-    def __init__(self, story: Story, target: str) -> None:
+    def __init__(self, story: Story, target: str, framing: Framing = TCP) -> None:
         self.story = story
         self.target = target
-        self.client = ModbusTcpClient(address(target), port=MODBUS_PORT, timeout=PATIENCE, retries=0)
+        kind = ModbusUdpClient if framing.udp else ModbusTcpClient
+        self.client = kind(address(target), port=framing.port, framer=framing.framer, timeout=PATIENCE, retries=0)
         self.client.connect()
 
     def close(self) -> None:
@@ -79,7 +80,9 @@ class Session:
         try:
             answer = getattr(self.client, method)(**arguments)
         except (ModbusException, OSError):
-            return "no_answer_due" if method in NO_ANSWER else "unanswered"
+            return "unanswered"
+        if answer is None:  # none is due: force listen only
+            return "no_answer_due"
         return "refused" if answer.isError() else "accepted"
 
     def act(self, method: str, **arguments: Any) -> str:
@@ -102,9 +105,10 @@ def poll(
     reads: Sequence[Read],
     every: float,
     orders: Sequence[Order] = (),
+    framing: Framing = TCP,
 ) -> None:
     """Read the same things for ever, and carry out the orders when they are due."""
-    session, waiting, began = Session(story, target), list(orders), time.monotonic()
+    session, waiting, began = Session(story, target, framing), list(orders), time.monotonic()
     for read in reads:
         name = OPERATIONS[read.method][0]
         detail = f"{name} unit={read.unit} address={read.address} count={read.count} every={every}s"

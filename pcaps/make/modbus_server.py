@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from pymodbus import ModbusDeviceIdentification
 from pymodbus.constants import ExcCodes
 from pymodbus.pdu.diag_message import ForceListenOnlyModeRequest, RestartCommunicationsOptionRequest
-from pymodbus.server import ModbusTcpServer
+from pymodbus.server import ModbusTcpServer, ModbusUdpServer
 from pymodbus.server.requesthandler import ServerRequestHandler
 from pymodbus.simulator import DataType, SimData, SimDevice
 
-from .plant import MODBUS_PORT
+from .modbus_framing import TCP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .modbus_framing import Framing
 
 READ_INPUT_REGISTERS = 4
 
@@ -36,11 +38,19 @@ class _Connection(ServerRequestHandler):
             super().server_send(pdu, addr)
 
 
-class _Server(ModbusTcpServer):
+class _Listening:
     listens_only = False
 
     def callback_new_connection(self) -> _Connection:
         return _Connection(self, self.trace_packet, self.trace_pdu, self.trace_connect)
+
+
+class _StreamServer(_Listening, ModbusTcpServer):
+    pass
+
+
+class _DatagramServer(_Listening, ModbusUdpServer):
+    pass
 
 
 def device(unit: int, coils: int, inputs: int, holding: list[int], measured: list[int]) -> SimDevice:
@@ -74,8 +84,12 @@ def dead_line() -> SimDevice:
     return SimDevice(id=0, simdata=(bits, list(bits), registers, list(registers)), action=_nobody)
 
 
-async def _serve(devices: list[SimDevice], identity: dict[int, str], units: list[int], values: Callable[..., Any]) -> None:
-    server = _Server(devices, address=("", MODBUS_PORT), identity=ModbusDeviceIdentification(info=identity))
+async def _serve(
+    devices: list[SimDevice], identity: dict[int, str], units: list[int], values: Callable[..., Any], framing: Framing
+) -> None:
+    kind = _DatagramServer if framing.udp else _StreamServer
+    named = ModbusDeviceIdentification(info=identity)
+    server = kind(devices, address=("0.0.0.0", framing.port), identity=named, framer=framing.framer)
     await server.serve_forever(background=True)
     for second in itertools.count():
         for unit in units:
@@ -83,6 +97,12 @@ async def _serve(devices: list[SimDevice], identity: dict[int, str], units: list
         await asyncio.sleep(1)
 
 
-def serve(devices: list[SimDevice], identity: dict[int, str], units: list[int], values: Callable[..., Any]) -> None:
+def serve(
+    devices: list[SimDevice],
+    identity: dict[int, str],
+    units: list[int],
+    values: Callable[..., Any],
+    framing: Framing = TCP,
+) -> None:
     """Serve for ever; `values(unit, second)` gives the input registers from 0 as time goes on."""
-    asyncio.run(_serve(devices, identity, units, values))
+    asyncio.run(_serve(devices, identity, units, values, framing))

@@ -1,6 +1,6 @@
 """The wires: one namespace is the switch, one each host, one the sensor, and its span port sees what the tap copies.
 
-Everything happens inside namespaces named `otsensor-…`, made here and removed here; the machine's own network is not touched.
+Everything happens inside namespaces named `otsensor-…`, made and removed here; the machine's network is not touched.
 """
 
 from __future__ import annotations
@@ -45,10 +45,9 @@ class Network:
     gives each frame once, both directions of every port give each frame twice, as many real switches do.
     """
 
-    def __init__(self, hosts: Iterable[Host], mirror: dict[str, list[str]] | None = None, vlan: int = 0) -> None:
+    def __init__(self, hosts: Iterable[Host], mirror: dict[str, list[str]] | None = None) -> None:
         self.hosts = tuple(hosts)
         self.mirror = mirror or {"ingress": [host.name for host in self.hosts]}
-        self.vlan = vlan
 
     def __enter__(self) -> Self:
         """Make the namespaces, the bridge, the ports and the tap."""
@@ -94,10 +93,9 @@ class Network:
         run(f"tc -n {SWITCH} qdisc add dev {port} clsact")
 
     def _copy(self, name: str, direction: str) -> None:
-        tag = f"action vlan push id {self.vlan} pipe " if self.vlan else ""
         run(
             f"tc -n {SWITCH} filter add dev p-{name} {direction} protocol all prio 1 u32 match u32 0 0 "
-            f"{tag}action mirred egress mirror dev tap"
+            f"action mirred egress mirror dev tap"
         )
 
 

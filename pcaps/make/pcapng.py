@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 PCAP_NANOSECONDS = 0xA1B23C4D
 ETHERNET = 1
+ETHERTYPE_VLAN = 0x8100
 SECTION, INTERFACE, PACKET = 0x0A0D0D0A, 1, 6
 COMMENT, SOFTWARE, NAME, DESCRIPTION, RESOLUTION = 1, 4, 2, 3, 9
 APPLICATION = "otsensor plant"
@@ -47,6 +48,12 @@ def write_pcap(path: Path, frames: list[Frame]) -> None:
             out.write(struct.pack("<IIII", seconds, fraction, len(frame.data), len(frame.data)) + frame.data)
 
 
+def tagged(frame: Frame, vlan: int) -> Frame:
+    """Return the frame as a trunk's mirror gives it: with an 802.1Q tag behind the addresses."""
+    tag = struct.pack("!HH", ETHERTYPE_VLAN, vlan)
+    return Frame(frame.time, frame.data[:12] + tag + frame.data[12:])
+
+
 def _padded(data: bytes) -> bytes:
     return data + bytes(-len(data) % 4)
 
@@ -68,7 +75,9 @@ def write_pcapng(path: Path, frames: list[Frame], comments: dict[int, str], desc
         about = _option(COMMENT, description.encode()) + _option(SOFTWARE, APPLICATION.encode())
         out.write(_block(SECTION, section, about))
         interface = _option(NAME, b"span0") + _option(DESCRIPTION, b"mirror port of the cell switch")
-        out.write(_block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, 262_144), interface + _option(RESOLUTION, b"\x09")))
+        out.write(
+            _block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, 262_144), interface + _option(RESOLUTION, b"\x09"))
+        )
         for index, frame in enumerate(frames):
             size = len(frame.data)
             head = struct.pack("<IIIII", 0, frame.time >> 32, frame.time & 0xFFFF_FFFF, size, size)

@@ -29,7 +29,9 @@ class Session:
         self.target = target
         self.client = Client()
         self.client.set_connection_type(kind)
-        story.act(target, "connect", "s7comm", f"setup_communication kind={kind} rack=0 slot={slot}", self._connector(slot))
+        story.act(
+            target, "connect", "s7comm", f"setup_communication kind={kind} rack=0 slot={slot}", self._connector(slot)
+        )
 
     def _connector(self, slot: int) -> Callable[[], str]:
         return lambda: _outcome(lambda: self.client.connect(address(self.target), 0, slot, S7_PORT))

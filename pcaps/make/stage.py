@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import subprocess
 import time
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.process import BaseProcess
 
-LISTENING = "0A"  # a socket's state in /proc/net/tcp
+LISTENING = (("tcp", "0A"), ("udp", "07"))  # tables in /proc/net, and a listening socket's state there
 START_SECONDS = 20  # a controller that does not listen by then is broken
 _processes = multiprocessing.get_context("fork")
 
@@ -24,8 +25,8 @@ _processes = multiprocessing.get_context("fork")
 class Stage:
     """Plays deeds in hosts' namespaces; a deed is a function that takes the story."""
 
-    def __init__(self, folder: Path, mirror: dict[str, list[str]] | None = None, vlan: int = 0) -> None:
-        self.network = Network(HOSTS, mirror, vlan)
+    def __init__(self, folder: Path, mirror: dict[str, list[str]] | None = None) -> None:
+        self.network = Network(HOSTS, mirror)
         self.story = folder / "story"
         self.capture = folder / "capture"
         self.players: list[BaseProcess] = []
@@ -37,22 +38,23 @@ class Stage:
         return self
 
     def __exit__(self, *problem: object) -> None:
-        """Send everybody home, stop the tap, remove the network."""
+        """Stop the tap, send everybody home, remove the network."""
+        self._stop_recording()
         for player in self.players:
             player.kill()
             player.join()
-        self._stop_recording()
         self.network.__exit__(*problem)
 
-    def serve(self, name: str, deed: Callable[..., None], port: int) -> None:
+    def serve(self, name: str, deed: Callable[..., None], port: int, **arguments: Any) -> None:
         """Start a controller and wait until it listens."""
-        player = self.begin(name, deed)
+        player = self.begin(name, deed, **arguments)
         wanted, patience = f":{port:04X}", time.monotonic() + START_SECONDS
-        while time.monotonic() < patience:
-            for line in Path(f"/proc/{player.pid}/net/tcp").read_text().splitlines()[1:]:
-                words = line.split()
-                if words[1].endswith(wanted) and words[3] == LISTENING:
-                    return
+        while player.is_alive() and time.monotonic() < patience:
+            for table, state in LISTENING:
+                for line in Path(f"/proc/{player.pid}/net/{table}").read_text().splitlines()[1:]:
+                    words = line.split()
+                    if words[1].endswith(wanted) and words[3] == state:
+                        return
             time.sleep(0.1)
         raise TimeoutError(f"{name} does not listen on port {port}")
 
@@ -72,8 +74,11 @@ class Stage:
 
     def record(self) -> None:
         """Switch the tap on."""
-        command = f"ip netns exec {SENSOR} tcpdump -i {SPAN} -Z root -s 0 -B 8192 --immediate-mode --time-stamp-precision=nano"
-        self.tap = subprocess.Popen([*command.split(), "-w", str(self.capture)], stderr=subprocess.PIPE, text=True)
+        listen = (
+            f"tcpdump -i {SPAN} -w {self.capture} -Z root -s 0 -B 8192 --immediate-mode --time-stamp-precision=nano"
+        )
+        command = f"ip netns exec {SENSOR} {listen}".split()
+        self.tap = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         if self.tap.stderr is None or "listening" not in self.tap.stderr.readline():
             raise RuntimeError("the tap does not listen")
 
@@ -85,5 +90,6 @@ class Stage:
 
 
 def _play(name: str, story: Path, deed: Callable[..., None], arguments: dict[str, Any]) -> None:
+    logging.disable()  # the libraries report each refusal that is meant to happen
     enter(PREFIX + name)
     deed(Story(story, name), **arguments)

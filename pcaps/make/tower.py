@@ -1,7 +1,8 @@
 """The water tower's remote terminal unit, a DNP3 outstation by yadnp3 that takes one connection at a time.
 
-Binary inputs: 0 inlet valve open, 1 outlet valve open, 2 door open, 3 mains failed. Analog inputs: 0 level (cm), 1 flow (l/s),
-2 pressure (kPa), 3 battery (0.1 V). Binary outputs: 0 inlet valve, 1 outlet valve. Analog output: 0 high level alarm (cm).
+Binary inputs: 0 inlet valve open, 1 outlet valve open, 2 door open, 3 mains failed. Analog inputs: 0 level (cm),
+1 flow (l/s), 2 pressure (kPa), 3 battery (0.1 V). Binary outputs: 0 inlet valve, 1 outlet valve.
+Analog output: 0 high level alarm (cm).
 """
 
 from __future__ import annotations
@@ -53,6 +54,9 @@ class _Application(dnp3.IOutstationApplication):
         indications.needTime = not self.knows_time
         return indications
 
+    def SupportsAssignClass(self) -> bool:  # noqa: N802
+        return True
+
     def ColdRestartSupport(self) -> Any:  # noqa: N802
         return dnp3.RestartMode.SUPPORTED_DELAY_FINE
 
@@ -69,13 +73,13 @@ class _Application(dnp3.IOutstationApplication):
         return WARM_RESTART_MS
 
 
-def _configuration() -> Any:
+def _configuration(*, unsolicited: bool) -> Any:
     database = dnp3.DatabaseConfig(POINTS)
     database.time_and_interval = {}  # tshark calls g50v4 malformed
     database.octet_string = {}
     config = dnp3.OutstationStackConfig(database)
     config.outstation.eventBufferConfig = dnp3.EventBufferConfig.AllTypes(50)
-    config.outstation.params.allowUnsolicited = True
+    config.outstation.params.allowUnsolicited = unsolicited
     config.link.LocalAddr, config.link.RemoteAddr = OUTSTATION_ADDRESS, MASTER_ADDRESS
     return config
 
@@ -86,19 +90,20 @@ def _now() -> Any:
 
 def _measure(outstation: Any, second: int) -> None:
     updates, online, now = dnp3.UpdateBuilder(), dnp3.Flags(0x01), _now()
-    level = 655 + 20 * math.sin(second / 11)
-    for index, value in enumerate((level, 18.0 + second % 3, 62.0, 137.0)):
-        updates.Update(dnp3.Analog(round(value, 1), online, now), index)
+    level = 655 + round(20 * math.sin(second / 60))
+    for index, value in enumerate((level, 18 + second // 8 % 3, 62, 137)):
+        updates.Update(dnp3.Analog(value, online, now), index)
     for index, state in enumerate((True, True, second % 30 == 9, False)):
         updates.Update(dnp3.Binary(state, online, now), index)
-    updates.Update(dnp3.Counter(90_210 + second, online, now), 0)
+    updates.Update(dnp3.Counter(90_210 + second // 5, online, now), 0)
     outstation.Apply(updates.Build())
 
 
 class _Terminal:
     """The outstation with what must stay alive beside it: the library keeps no references."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, unsolicited: bool) -> None:
+        self.config = _configuration(unsolicited=unsolicited)
         self.restarts: queue.SimpleQueue[float] = queue.SimpleQueue()
         self.commands, self.application = _Commands(), _Application(self.restarts)
         self.listener = dnp3.IChannelListener()
@@ -109,8 +114,9 @@ class _Terminal:
     def start(self) -> None:
         everywhere = dnp3.IPEndpoint("0.0.0.0", DNP3_PORT)
         one_at_a_time = dnp3.ServerAcceptMode.CloseExisting
-        self.channel = self.manager.AddTCPServer("tower", dnp3.LogLevels.none(), one_at_a_time, everywhere, self.listener)
-        self.outstation = self.channel.AddOutstation("tower", self.commands, self.application, _configuration())
+        quiet = dnp3.LogLevels.none()
+        self.channel = self.manager.AddTCPServer("tower", quiet, one_at_a_time, everywhere, self.listener)
+        self.outstation = self.channel.AddOutstation("tower", self.commands, self.application, self.config)
         self.outstation.Enable()
 
     def restart(self, seconds: float) -> None:
@@ -121,9 +127,9 @@ class _Terminal:
         self.start()
 
 
-def serve(_: Story) -> None:
-    """Be the tower's terminal unit until killed."""
-    terminal = _Terminal()
+def serve(_: Story, *, unsolicited: bool = False) -> None:
+    """Be the tower's terminal unit until killed; it speaks unasked only when told so."""
+    terminal = _Terminal(unsolicited=unsolicited)
     terminal.start()
     for second in itertools.count():
         _measure(terminal.outstation, second)

@@ -1,7 +1,7 @@
 """The sand filters' controller, an S7-300 by python-snap7, with system status lists laid out as a real one has them.
 
-python-snap7's own lists 0x0011 and 0x001C are malformed and 0x0424 is missing, so these come from here
-(SIMATIC S7-300/400 System and Standard Functions, chapter "System Status Lists"); everything else is the library's.
+python-snap7's own lists 0x0011 and 0x001C are malformed and 0x0424 is missing, so these come from here (SIMATIC
+S7-300/400 System and Standard Functions, chapter "System Status Lists"); all the rest on the wire is the library's.
 DB1 process values, DB2 set points, DB10 filter programme; inputs, outputs and flags of 16 bytes.
 """
 
@@ -40,14 +40,21 @@ def _list(size: int, records: list[bytes]) -> bytes:
 
 
 def _module_identification() -> bytes:
-    hardware = struct.pack(">H20sHHH", 1, ORDER_NUMBER.ljust(20).encode(), 0x00C0, 4, 1)
-    software = struct.pack(">H20sHHH", 7, ORDER_NUMBER.ljust(20).encode(), 0x00C0, 0x5603, 0x0206)  # V 3.2.6
-    boot = struct.pack(">H20sHHH", 0x81, b"Boot Loader".ljust(20), 0, 0x4120, 0x0909)
-    return _list(28, [hardware, software, boot])
+    order, blank = ORDER_NUMBER.ljust(20).encode(), b" " * 20
+    module = struct.pack(">H20sHHH", 0x01, order, 0x00C0, 4, 1)
+    hardware = struct.pack(">H20sHHH", 0x06, order, 0x00C0, 4, 1)
+    firmware = struct.pack(">H20sHHH", 0x07, blank, 0x00C0, 0x5603, 0x0206)  # V 3.2.6
+    loader = struct.pack(">H20sHHH", 0x81, b"Boot Loader".ljust(20), 0, 0x4120, 0x0909)
+    return _list(28, [module, hardware, firmware, loader])
 
 
 def _component_identification() -> bytes:
     return _list(34, [struct.pack(">H", index) + text.encode() for index, text in COMPONENTS.items()])
+
+
+def _operating_mode(mode: int) -> bytes:
+    digits = time.strftime("%y%m%d%H%M%S", time.gmtime()) + "0001"
+    return _list(20, [struct.pack(">HBB8x", 0x5144, 0xFF, mode) + bytes.fromhex(digits)])
 
 
 class SandFilters(Server):
@@ -58,13 +65,12 @@ class SandFilters(Server):
             return _module_identification()
         if szl_id == 0x001C:
             return _component_identification()
-        if szl_id == 0x0131 and szl_index == 1:
-            return _list(40, [struct.pack(">HHHII", 1, 480, 16, 187_500, 187_500)])
-        if szl_id == 0x0232 and szl_index == 4:
+        if (szl_id, szl_index) == (0x0131, 1):
+            return _list(40, [struct.pack(">HHHII", 1, 480, 1, 187_500, 12_000_000)])
+        if (szl_id, szl_index) == (0x0232, 4):
             return _list(40, [struct.pack(">HHHHHH", 4, 1, 0, 1, 1, 2)])
         if szl_id == 0x0424:
-            mode = 0x08 if self.cpu_state == CPUState.RUN else 0x04
-            return _list(20, [struct.pack(">HBBBB", 0x5100 | mode, 0xFF, mode, 0, 0)])
+            return _operating_mode(self.cpu_state)
         return None
 
 
@@ -83,7 +89,9 @@ def serve(_: Story) -> None:
     server = SandFilters(log=False)
     values = bytearray(_process(0).ljust(64, b"\x00"))
     server.register_area(SrvArea.DB, VALUES, values)
-    server.register_area(SrvArea.DB, SET_POINTS, bytearray(struct.pack(">ffffHH", 1.9, 12.0, 0.2, 7.5, 4, 0).ljust(32, b"\x00")))
+    server.register_area(
+        SrvArea.DB, SET_POINTS, bytearray(struct.pack(">ffffHH", 1.9, 12.0, 0.2, 7.5, 4, 0).ljust(32, b"\x00"))
+    )
     server.register_area(SrvArea.DB, PROGRAMME, _programme())
     for area in (SrvArea.PE, SrvArea.PA, SrvArea.MK):
         server.register_area(area, 0, bytearray(16))
