@@ -11,6 +11,7 @@ from sensor.capture.walker import EARLIEST, LATEST
 
 BINARY: Final = 0x80  # if_tsresol: the resolution is a negative power of two, else of ten
 FINEST: Final = 33  # binary digits of a second that can be multiplied by 10^9 within an i64
+NOTHING: Final = 0x7FFF_FFFF_FFFF_FFFF  # 2^63 units of 10^-28 s are less than a nanosecond
 SECOND: Final = 1_000_000_000
 MAX_DROPS: Final = 1 << 40  # no interface lost more; a forged counter must not make the sum overflow
 
@@ -28,8 +29,10 @@ class Clock:
         if digits <= 9:
             for _ in range(9 - digits):
                 self.multiplier *= 10
+        elif digits > 27:
+            self.divisor = NOTHING
         else:
-            for _ in range(min(int(digits) - 9, 18)):  # 2^63 units of 10^-27 s are nothing any more
+            for _ in range(digits - 9):
                 self.divisor *= 10
         self.ceiling: i64 = LATEST // self.multiplier
         seconds = LATEST // SECOND
@@ -46,15 +49,12 @@ class Clock:
             time = self.binary(ticks)
         elif self.divisor > 1:
             time = ticks // self.divisor
-        elif ticks > self.ceiling:
-            return LATEST
         else:
-            time = ticks * self.multiplier
-        offset = self.offset
-        if time > LATEST or (offset > 0 and time > LATEST - offset):
+            time = LATEST if ticks > self.ceiling else ticks * self.multiplier
+        time = min(time, LATEST)
+        if self.offset > LATEST - time:
             return LATEST
-        time += offset
-        return max(time, EARLIEST)
+        return max(time + self.offset, EARLIEST)
 
     def binary(self, ticks: i64) -> i64:
         """Convert units of 2^-shift seconds."""
