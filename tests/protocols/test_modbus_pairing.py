@@ -322,7 +322,8 @@ def test_one_strange_message_does_not_turn_the_roles():
     talk.ask("83020000")  # an answer's looks from the client's side is a malformed request
     assert talk.dissector.client == 0
     talk.poll(1)
-    assert talk.answer("0300000001", 77).anomalies == ["role_reversed"]
+    assert talk.ask("0300000001", 77, direction=1).anomalies == ["role_reversed"]
+    assert talk.dissector.client == 0
 
 
 def test_who_opens_with_an_answer_s_looks_hides_nothing():

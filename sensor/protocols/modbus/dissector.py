@@ -63,8 +63,7 @@ class ModbusDissector(Pairing):
     def frame(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
         """Return the length of the ADU at `start`, from its MBAP length field or where the CRC fits."""
         if self.is_rtu:
-            found = rtu_length(data, start, end)
-            return found if found >= 0 else BAD_CHECKSUM
+            return self._rtu_frame(data, start, end, direction)
         if end - start <= UNIT_AT + 1:
             return 0
         length = word(data, start + LENGTH_AT)
@@ -72,15 +71,26 @@ class ModbusDissector(Pairing):
             return UNIT_AT + length
         return self._doubtful_frame(data, start, end, length, direction)
 
+    def _rtu_frame(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
+        """Return where the CRC fits; after lost bytes only a function whose length is known is believed."""
+        if self.lost >> direction & 1 == 1 and not _may_begin_rtu(data, start, end):
+            return BAD_CHECKSUM
+        length = rtu_length(data, start, end)
+        if length > 0:
+            self.lost &= ~(1 << direction)
+        return length if length >= 0 else BAD_CHECKSUM
+
     def _doubtful_frame(self, data: bytes, start: i64, end: i64, length: i64, direction: i64) -> i64:
         """Judge an ADU with a foreign protocol identifier or odd length, and any that follows lost bytes."""
         whole = UNIT_AT + length
         if length < SHORTEST or length > LONGEST_TOLERATED:
             return BAD_LENGTH
-        is_lost = self.lost >> direction & 1 == 1
-        if word(data, start + PROTOCOL_AT) == 0 and not is_lost:
+        if self.lost >> direction & 1 == 1:
+            if not _may_begin_tcp(data, start, end):
+                return NOT_THIS_PROTOCOL
+        elif word(data, start + PROTOCOL_AT) == 0:
             return whole
-        if length > LONGEST and data[start + UNIT_AT + 1] != 90:
+        elif length > LONGEST:
             return NOT_THIS_PROTOCOL
         if start + whole > end:
             return 0
@@ -141,20 +151,23 @@ class ModbusDissector(Pairing):
     def _is_question(self, data: bytes, start: i64, at: i64, stop: i64, direction: i64) -> bool:
         """Learn from the structure who is the client, and tell whether this is a request."""
         seen = side(data, at, stop)
-        if seen != EITHER:
-            if (seen == REQUEST) == (direction == self.client):
-                self.lean = min(self.lean + 1, FIRM)
-            elif direction == self.client or self.match(data, start, at, stop) < 0:
-                self.lean -= 1
-            if self.lean < 0:
-                self.client = 1 - self.client
-                self.lean = 0
-        return self._is_from_client(seen, direction)
-
-    def _is_from_client(self, seen: i64, direction: i64) -> bool:
-        """Tell requests from responses: by who sent it once that is known, until then by structure."""
-        if seen == EITHER or self.lean > 0:
+        if seen == EITHER:
             return direction == self.client
+        if (seen == REQUEST) == (direction == self.client):
+            self.lean = min(self.lean + 1, FIRM)
+        elif seen == REQUEST and self.match(data, start, at, stop) >= 0:
+            return False  # what answers a waiting request is an answer, if a malformed one
+        else:
+            self.lean -= 1
+        if self.lean < 0:
+            self.client = 1 - self.client
+            self.lean = 0
+        return self._is_request(seen, direction)
+
+    def _is_request(self, seen: i64, direction: i64) -> bool:
+        """Tell by structure, then by sender; what a known client sends is a request, if a malformed one."""
+        if seen == EITHER or self.lean > 0:
+            return seen == REQUEST or direction == self.client
         return seen == REQUEST
 
     def _question(self, data: bytes, start: i64, end: i64, direction: i64, time: i64) -> i64:
@@ -164,6 +177,8 @@ class ModbusDissector(Pairing):
         exchange.request = data[start:end]
         is_poll = data[at] == 90 and stop - at >= 3 and data[at + 2] in UMAS_POLLS
         exchange.significant = not is_poll or self._is_header_odd(data, start, end, at)
+        if direction != self.client:
+            exchange.note("role_reversed")
         self.ask(exchange, time)
         return STARTED
 
@@ -196,8 +211,6 @@ class ModbusDissector(Pairing):
             exchange.code = data[at + 1]
         if not self._is_plain_values(data, at, stop) or self._is_header_odd(data, start, end, at):
             exchange.significant = True
-        if direction != self.client and side(data, at, stop) == REQUEST:
-            exchange.note("role_reversed")
 
     def _judge(self, exchange: Exchange, data: bytes, at: i64, stop: i64) -> None:
         """Set the outcome: refused by an exception or by UMAS's own status, else accepted."""
@@ -238,7 +251,7 @@ class ModbusDissector(Pairing):
         if stop <= at:
             raise Malformed("an ADU without a function code", start, at + 1 - start, stop - start)
         seen = side(data, at, stop)
-        is_request = request == b"" and self._is_from_client(seen, direction)
+        is_request = request == b"" and self._is_request(seen, direction)
         message = ModbusMessage(direction, is_request)
         message.unit_id = data[at - 1]
         message.unit = str(message.unit_id)

@@ -140,7 +140,7 @@ class Pairing(Dissector):
             return True
         if 1 <= function <= 4:
             count = expected_count(asked, asked_at, asked_end)
-            return end - at == 2 + count and data[at + 1] == count
+            return count >= 0 and end - at == 2 + count and data[at + 1] == count
         if function in (5, 6, 15, 16):
             return data[at : min(at + 5, end)] == asked[asked_at : min(asked_at + 5, asked_end)]
         if function == 8:
