@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  # the contract's parameters, whether or not this protocol needs them
 """Frame, reassemble and hand on: the dissector of one ISO transport connection.
 
 The rule it lives by: a data TPDU that is whole is read in place by the inner protocol's dissector; exchanges keep the
@@ -27,7 +28,7 @@ from sensor.contract import (
     Message,
     Protocol,
 )
-from sensor.protocols.iso.dissect import faults, header_end, payloads, read_tpdu, train_faults
+from sensor.protocols.iso.dissect import faults, header_end, payloads, read_tpdu, strange_data, train_faults
 from sensor.protocols.iso.message import unit_of
 from sensor.protocols.iso.train import Train
 from sensor.protocols.iso.wire import (
@@ -104,7 +105,7 @@ class IsoDissector(Dissector):
             and not self.trains[direction].running()
         ):
             return self.hand_on(data, start + SHORTEST, end, direction, time, b"", False)
-        if self.stranger and packet_length(data, start, end) != end - start:
+        if self.stranger and packet_length(data, start, end) < 0:
             return LINK
         if code_of(data, start) == DT:
             return self.glance_fragment(data, start, end, direction, time)
@@ -276,6 +277,8 @@ class IsoDissector(Dissector):
 
     def dissect(self, data: bytes, start: i64, end: i64, direction: i64, request: bytes) -> Message:
         """Read the packets of one message; the inner protocol's, when one claims the payload."""
+        if self.stranger and packet_length(data, start, end) < 0:
+            return strange_data(direction)
         if end - start < SHORTEST or code_of(data, start) != DT:
             return read_tpdu(data, start, end, direction)
         payload = payloads(data, start, end)

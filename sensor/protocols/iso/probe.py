@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  # the contract's parameters, whether or not this protocol needs them
 """Recognise ISO transport over TCP by its structure, on any port.
 
 The rule it lives by: the TPKT header and the COTP header must agree; what is inside need not be known, since MMS,

@@ -6,7 +6,7 @@ gaps, and what was collected until then is forgotten.
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64  # noqa: TC002  a compiled class needs it at run time
 
 from sensor.protocols.iso.wire import MAX_TSDU
 

@@ -117,7 +117,7 @@ def read_header(message: S7Message, outline: Outline, data: bytes, request: byte
         read_job(message, outline, data)
     elif outline.rosctr in (ACK, ACK_DATA):
         message.error, message.header_error = outline.error, True
-        if outline.error == 0:
+        if outline.error == 0 or outline.data < outline.end:
             read_answer(message, outline, data, request)
     else:
         message.kind, message.operation, message.action = "unsolicited", "unknown", "other"

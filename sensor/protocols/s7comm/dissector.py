@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  # the contract's parameters, whether or not this protocol needs them
 """Pair the requests and answers of one S7 connection.
 
 The rule it lives by: whoever sends a job or a request is the client of that exchange, but for the two jobs with which

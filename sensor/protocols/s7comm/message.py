@@ -7,7 +7,7 @@ those who read them, under the vocabulary's names; words for codes are looked up
 from mypy_extensions import i64
 
 from sensor.contract import Message
-from sensor.protocols.s7comm.items import Item
+from sensor.protocols.s7comm.items import Item  # noqa: TC001  a compiled class needs it at run time
 from sensor.protocols.s7comm.names import ERROR_CLASSES, ERRORS, GROUPS, RETURN_CODES, SUBFUNCTIONS, SYNTAXES, TYPES
 
 ABSENT = -1

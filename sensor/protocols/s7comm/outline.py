@@ -236,7 +236,7 @@ class Outline:
             self.take_job(data)
         elif header == ACK_HEADER:
             self.error = u16(data, start + ERROR_CLASS)
-            if self.rosctr == ACK_DATA and self.error == 0:
+            if self.rosctr == ACK_DATA and (self.error == 0 or self.data < self.end):
                 self.take_answer(data)
         else:
             self.faults |= UNKNOWN_ROSCTR

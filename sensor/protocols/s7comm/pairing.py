@@ -46,7 +46,7 @@ class Waiting:
         waiting = self.pending
         for index in range(len(waiting)):
             one = waiting[index]
-            if one.reference == reference and one.asker != direction and (one.function == function or function == -1):
+            if one.reference == reference and one.asker != direction and function in (one.function, -1):
                 del waiting[index]
                 return one
         return None

@@ -1,3 +1,4 @@
+# ruff: noqa: ARG002  # the contract's parameters, whether or not this protocol needs them
 """Recognise S7comm in the payload of a COTP connection.
 
 The rule it lives by: the carrier's headers are the proof, so the protocol's own first octet is enough; what does not
