@@ -8,7 +8,7 @@ from mypy_extensions import i64
 
 from sensor.contract import LINK, PART, Message
 from sensor.protocols.dnp3.dissect import dissect
-from sensor.protocols.dnp3.pairing import Pairing
+from sensor.protocols.dnp3.pairing import SEGMENT, WRONG_LINK, Pairing
 from sensor.protocols.dnp3.problems import BAD_BLOCK, carries_user_data, link_problems, problem_names
 from sensor.protocols.dnp3.transport import BREAK, HELD, TOO_LONG, Partial, Transport
 from sensor.protocols.dnp3.wire import (
@@ -48,7 +48,7 @@ class Dnp3Dissector(Pairing):
         control = i64(data[start + CONTROL])
         odd = link_problems(control, i64(data[start + LENGTH]))
         if odd != 0:
-            return self.alone(data, start, end, direction, time, problem_names(odd)[0])
+            return self.alone(WRONG_LINK, data, start, end, direction, time, problem_names(odd)[0])
         if not carries_user_data(control):
             self.client = direction if control & DIR else 1 - direction
             return LINK
@@ -75,16 +75,16 @@ class Dnp3Dissector(Pairing):
         wire = transport.wire
         self.whole = wire
         if result == BREAK:
-            return self.alone(wire, 0, len(wire), direction, time, "transport_sequence_break")
+            return self.alone(SEGMENT, wire, 0, len(wire), direction, time, "transport_sequence_break")
         if result == TOO_LONG:
-            return self.alone(wire, 0, len(wire), direction, time, "fragment_too_long")
+            return self.alone(SEGMENT, wire, 0, len(wire), direction, time, "fragment_too_long")
         text = transport.payload
         return self.application(text, 0, len(text), wire, 0, len(wire), direction, time, transport.odd)
 
     def leave(self, partial: Partial, direction: i64) -> None:
         """Send a fragment on that was never finished."""
         wire = b"".join(partial.frames)
-        self.alone(wire, 0, len(wire), direction, partial.time, "unfinished_fragment")
+        self.alone(SEGMENT, wire, 0, len(wire), direction, partial.time, "unfinished_fragment")
         if self.exchange is not None:
             self.late.append(self.exchange)
         self.exchange = None

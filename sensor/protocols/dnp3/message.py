@@ -130,8 +130,8 @@ class Dnp3Message(Message):
         self.extras: dict[str, object] = {}  # fields of rare objects, under their vocabulary names
 
     def from_master(self) -> bool:
-        """Return whether the master sent it: the function tells where there is one, the DIR bit else."""
-        if self.function >= 0:
+        """Return whether the master sent it: the function of a whole message tells, the DIR bit else."""
+        if self.function >= 0 and self.kind != "segment":
             return self.function < 128
         return self.link_control & DIR != 0
 

@@ -43,6 +43,8 @@ from sensor.protocols.dnp3.wire import (
     CONTROL,
     DESTINATION,
     DIR,
+    FUNCTION,
+    PRM,
     word,
 )
 
@@ -51,6 +53,8 @@ ANSWER_TIME: Final = 60_000_000_000  # ns; outstations behind slow radio answer 
 SELECT_TIME: Final = 60_000_000_000  # ns; outstations stay armed for 10 s as a rule, and hardly any for a minute
 AUTHENTICATION: Final = 16  # where an authentication request waits, beside the sixteen sequence numbers
 
+WRONG_LINK: Final = b"\xff"  # where a shape has its function: there is none
+SEGMENT: Final = b"\xfe"
 SELF: Final = b"\xfc\xff"  # the self-address, as in a header
 IIN_CODE: Final = 0x700  # where a refusal code has IIN2's error bits: status | bits << 8 | file status << 16
 READ: Final = 1
@@ -127,7 +131,7 @@ class Pairing(Dissector):
     ) -> i64:
         """Take one application fragment text[at:stop] that came in the frames data[start:end]."""
         if stop - at < 2:
-            return self.alone(data, start, end, direction, time, "application_header_truncated")
+            return self.alone(SEGMENT, data, start, end, direction, time, "application_header_truncated")
         if text[at + 1] >= 128:
             return self.response(text, at, stop, data, start, end, direction, time, odd)
         return self.request(text, at, stop, data, start, end, direction, time, odd)
@@ -227,7 +231,7 @@ class Pairing(Dissector):
     ) -> i64:
         """Take a response, solicited or not."""
         if stop - at < 4:
-            return self.alone(data, start, end, direction, time, "application_header_truncated")
+            return self.alone(SEGMENT, data, start, end, direction, time, "application_header_truncated")
         self.client = 1 - direction
         control = i64(text[at])
         function = i64(text[at + 1])
@@ -380,11 +384,12 @@ class Pairing(Dissector):
 
     # --- The rest ------------------------------------------------------------------------------------
 
-    def alone(self, data: bytes, start: i64, end: i64, direction: i64, time: i64, anomaly: str) -> i64:
-        """Take frames that make no message: a wrong link frame, an empty or a broken fragment."""
+    def alone(self, what: bytes, data: bytes, start: i64, end: i64, direction: i64, time: i64, anomaly: str) -> i64:
+        """Take frames that make no message; `what`: WRONG_LINK, or SEGMENT for an empty or a broken fragment."""
         asks = data[start + CONTROL] & DIR != 0
         self.client = direction if asks else 1 - direction
-        shape = data[start + DESTINATION : start + DESTINATION + 4] + b"\xff\xff"
+        mask: i64 = DIR | PRM | FUNCTION if what == WRONG_LINK else DIR
+        shape = data[start + DESTINATION : start + DESTINATION + 4] + what + bytes([data[start + CONTROL] & mask])
         exchange = Exchange("dnp3", shape, self.client, time if asks else 0)
         if asks:
             exchange.request = data[start:end]
