@@ -34,6 +34,7 @@ from s7_kit import (
 )
 
 from sensor.contract import ALONE, COMPLETED, MAX_KEPT, PART, PENDING, STARTED
+from sensor.protocols.iso.fields import FIELDS as COTP_FIELDS
 from sensor.protocols.s7comm.fields import ANOMALIES, FIELDS
 
 CLOCK = octets(b"\0\x19\x16\x02\x08\x23\x08\x10\x12\x32")
@@ -195,28 +196,7 @@ def judge(dissector, exchange, whole, direction):
     assert all(target.first <= target.last for target in message.targets)
 
 
-DECLARED = {field.name for field in FIELDS} | {
-    f"cotp.{name}"
-    for name in [
-        "tpdu_code",
-        "tpdu",
-        "source_reference",
-        "destination_reference",
-        "responder_reference",
-        "class",
-        "requested_tpdu_size",
-        "tpdu_size",
-        "source_tsap",
-        "destination_tsap",
-        "connection_type",
-        "rack",
-        "slot",
-        "disconnect_reason_code",
-        "disconnect_reason",
-        "reject_cause_code",
-        "reject_cause",
-    ]
-}
+DECLARED = {field.name for field in (*FIELDS, *COTP_FIELDS)}
 STREAM = cr() + cc() + b"".join(dt(pdu) for pdu in PDUS) + dt(PDUS[0][:9], final=False) + dt(PDUS[0][9:])
 
 
