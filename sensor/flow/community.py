@@ -28,9 +28,9 @@ ICMPV6_ANSWERS: Final = {
 def community_id(flow: Flow, seed: i64 = 0) -> str:
     """Return "1:" and the Base64 SHA-1 of both ends, "" for a flow without IP addresses."""
     key = flow.key
-    size: i64 = 4 if len(key) == 12 else 16
+    size: i64 = 4 if len(key) < 36 else 16
     transport = flow.transport
-    if len(key) != 2 * size + 4 or transport == SCTP:
+    if len(key) < 12 or len(key) == 14 or transport == SCTP:
         return ""
     source = key[:size]
     destination = key[size : 2 * size]
