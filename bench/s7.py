@@ -31,10 +31,9 @@ def station(steady: bool, chance: random.Random) -> Callable[[], tuple[bytes, by
             struct.pack(">BBBBHHBBH", 0x12, 0x0A, 0x10, 0x02, length, block, 0x84, 0, at * 8 & 0xFFFF)
             for block, at, length in items
         )
-        answered = b"".join(
-            struct.pack(">BBH", 0xFF, 0x04, length * 8) + chance.randbytes(length + (length & 1))
-            for _, _, length in items
-        )
+        values = [struct.pack(">BBH", 0xFF, 0x04, length * 8) + chance.randbytes(length) for _, _, length in items]
+        # Every value but the last is filled up to an even length.
+        answered = b"".join(value + b"\0" * (len(value) & 1) for value in values[:-1]) + values[-1]
         return (
             tpkt(struct.pack(">BBHHHH", 0x32, 1, 0, number, 2 + len(asked), 0) + bytes((4, len(items))) + asked),
             tpkt(
