@@ -28,6 +28,7 @@ from sensor.contract import (
     LINK,
     MORE,
     NO,
+    NO_ANSWER_DUE,
     NOT_THIS_PROTOCOL,
     ORPHAN,
     PART,
@@ -149,7 +150,10 @@ def test_a_refused_connection_gives_its_reason():
 def test_disconnecting_stands_alone():
     talk = Talk(connected=True)
     exchange = talk.packet(dr(128), CLIENT)
-    assert (talk.glances, exchange.outcome, exchange.client) == ([ALONE], UNSOLICITED, SERVER)
+    assert (talk.glances, exchange.outcome, exchange.client) == ([ALONE], NO_ANSWER_DUE, CLIENT)
+    assert talk.request(exchange).operation == "disconnect"
+    exchange = talk.packet(dr(128), SERVER)
+    assert (exchange.outcome, exchange.client) == (UNSOLICITED, CLIENT)
     assert talk.response(exchange).operation == "disconnect"
     assert talk.packet(tpkt(b"\x05\xc0\0\1\0\7"), SERVER) is None
     assert talk.glances[-1] == LINK

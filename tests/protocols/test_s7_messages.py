@@ -228,12 +228,12 @@ def test_an_upload():
     ("name", "block", "operation", "action", "target", "extra"),
     [
         (b"P_PROGRAM", b"", "plc_start", "start", "P_PROGRAM", {"s7comm.pi_meaning": "start_program"}),
-        (b"P_PROGRAM", b"C ", "plc_start", "start", "P_PROGRAM", {"s7comm.pi_arguments": ["C "]}),
-        (b"_INSE", b"\1\0000A00001P", "pi_service", "program_download", "DB 1", {"s7comm.block_numbers": [1]}),
-        (b"_DELE", b"\1\0000E00012B", "pi_service", "program_download", "FB 12", {"s7comm.block_types": ["FB"]}),
-        (b"_MODU", b"EP", "pi_service", "program_download", "_MODU", {"s7comm.pi_meaning": "copy_ram_to_rom"}),
+        (b"P_PROGRAM", b"C ", "plc_start", "start", "P_PROGRAM C", {"s7comm.pi_arguments": ["C "]}),
+        (b"_INSE", b"\1\0000A00001P", "pi_service", "program_download", "_INSE DB 1", {"s7comm.block_numbers": [1]}),
+        (b"_DELE", b"\1\0000E00012B", "pi_service", "program_download", "_DELE FB 12", {"s7comm.block_types": ["FB"]}),
+        (b"_MODU", b"EP", "pi_service", "program_download", "_MODU EP", {"s7comm.pi_meaning": "copy_ram_to_rom"}),
         (b"_GARB", b"", "pi_service", "other", "_GARB", {"s7comm.pi_meaning": "compress_memory"}),
-        (b"_N_F_DELE", b"\x05P01\x00X\x03A.B", "pi_service", "file", "_N_F_DELE", {}),
+        (b"_N_F_DELE", b"\x05P01\x00X\x03A.B", "pi_service", "file", "_N_F_DELE P01\0X A.B", {}),
         (b"_NEVER", b"", "pi_service", "other", "_NEVER", {"s7comm.pi_service": "_NEVER"}),
     ],
 )

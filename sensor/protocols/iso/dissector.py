@@ -16,6 +16,7 @@ from sensor.contract import (
     COMPLETED,
     LINK,
     MAX_KEPT,
+    NO_ANSWER_DUE,
     ORPHAN,
     PART,
     REFUSED,
@@ -198,6 +199,7 @@ class IsoDissector(Dissector):
         dissector = self.dissectors[number]
         if dissector is None:
             dissector = self.candidates[number].dissector()
+            dissector.client = self.client
             self.dissectors[number] = dissector
         return dissector
 
@@ -213,11 +215,16 @@ class IsoDissector(Dissector):
         return made
 
     def alone(self, shape: bytes, direction: i64, time: i64, packets: bytes, significant: bool) -> i64:
-        """Make an exchange of one COTP message that nobody asked for."""
-        exchange = Exchange("cotp", self.prefix + shape, 1 - direction, 0)
-        exchange.response_time = time
-        exchange.response = packets[:MAX_KEPT]
-        exchange.outcome = UNSOLICITED
+        """Make an exchange of one COTP message without an answer, whichever side sent it."""
+        if direction == self.client:
+            exchange = Exchange("cotp", self.prefix + shape, direction, time)
+            exchange.request = packets[:MAX_KEPT]
+            exchange.outcome = NO_ANSWER_DUE
+        else:
+            exchange = Exchange("cotp", self.prefix + shape, self.client, 0)
+            exchange.response_time = time
+            exchange.response = packets[:MAX_KEPT]
+            exchange.outcome = UNSOLICITED
         exchange.significant = significant
         self.exchange = exchange
         return ALONE
@@ -243,6 +250,8 @@ class IsoDissector(Dissector):
             return COMPLETED
         if code == DC and not odd:
             return LINK
+        if code == CC:
+            self.client = 1 - direction
         significant = odd or code not in (CC, DR)
         made = self.alone(data[start + CODE : start + CODE + 1], direction, time, data[start:end], significant)
         if code == CC and self.exchange is not None:

@@ -12,7 +12,7 @@ FIELDS: tuple[Field, ...] = (
     Field("cotp.class", "long", "Class asked for; RFC 1006 knows class 0 only", "ISO 8073 13.3.3"),
     Field("cotp.requested_tpdu_size", "long", "Longest TPDU asked for", "ISO 8073 13.3.4", unit="bytes", tshark="cotp.tpdu_size"),
     Field("cotp.tpdu_size", "long", "Longest TPDU agreed", "ISO 8073 13.4.4", unit="bytes", tshark="cotp.tpdu_size"),
-    Field("cotp.source_tsap", "keyword", "Calling TSAP: text where it is text, else hexadecimal", "ISO 8073 13.3.4", tshark="cotp.src-tsap", identity=True),
+    Field("cotp.source_tsap", "keyword", "Calling TSAP: text where it is text, else hexadecimal", "ISO 8073 13.3.4", tshark="cotp.src-tsap"),
     Field("cotp.destination_tsap", "keyword", "Called TSAP: text where it is text, else hexadecimal", "ISO 8073 13.3.4", tshark="cotp.dst-tsap", identity=True),
     Field("cotp.connection_type", "keyword", "What kind of partner the called TSAP is for", identity=True, values=CONNECTION_TYPE_NAMES),
     Field("cotp.rack", "long", "Rack in a two-octet S7 TSAP", identity=True),

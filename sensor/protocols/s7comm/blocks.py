@@ -21,6 +21,7 @@ from sensor.protocols.s7comm.wire import (
 )
 
 FILE_NAME = 9  # "_", type in two hexadecimal digits, number in five decimal ones, file system
+MAX_TARGET = 64  # octets of a target's text: a service and its words
 ENTRY = 8  # the same without the "_", in PI services and block functions
 
 
@@ -106,19 +107,23 @@ def read_pi_service(message: S7Message, outline: Outline, data: bytes) -> None:
         said["s7comm.pi_meaning"] = meaning
     if service == "P_PROGRAM":
         message.operation = "plc_start"
-    message.targets = [Target(service, -1, -1)]
     read_pi_arguments(message, service, data[at + 10 : behind])
 
 
 def read_pi_arguments(message: S7Message, service: str, block: bytes) -> None:
-    """Read the parameter block of a PI service."""
+    """Read what a PI service is given. The target names the service, so that to delete is not to insert."""
     if service in ("_INSE", "_INS2", "_DELE"):
         blocks = [block_of(block[at : at + ENTRY]) for at in range(2, len(block) - ENTRY + 1, ENTRY)]
         say_block(message, [found for found in blocks if found is not None])
-        return
-    words = counted_words(block) if service.startswith("_N_") else [text(block)] if block else []
-    if words:
-        message.said["s7comm.pi_arguments"] = words
+        for target in message.targets:
+            target.space = f"{service} {target.space}"
+    else:
+        words = counted_words(block) if service.startswith("_N_") else [text(block)] if block else []
+        if words:
+            message.said["s7comm.pi_arguments"] = words
+        message.targets = [Target(" ".join([service, *words])[:MAX_TARGET].rstrip(), -1, -1)]
+    if not message.targets:
+        message.targets = [Target(service, -1, -1)]
 
 
 def counted_words(block: bytes) -> list[str]:

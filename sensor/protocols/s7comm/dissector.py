@@ -12,6 +12,7 @@ from sensor.contract import (
     ACCEPTED,
     ALONE,
     COMPLETED,
+    NO_ANSWER_DUE,
     ORPHAN,
     PART,
     REFUSED,
@@ -29,8 +30,10 @@ from sensor.protocols.s7comm.wire import (
     ACK,
     ACK_DATA,
     JOB,
+    NC_PUSH,
     NC_REQUEST,
     NC_RESPONSE,
+    PUSH,
     READ_VAR,
     REQUEST,
     RESPONSE,
@@ -143,9 +146,14 @@ class S7Dissector(Dissector):
     def tell(self, data: bytes, start: i64, direction: i64, time: i64) -> i64:
         """Make an exchange of what was sent unasked: cyclic data, alarms, a change of mode, or something unknown."""
         outline = self.outline
-        exchange = Exchange("s7comm", other_shape(outline, data, start), 1 - direction, 0)
-        exchange.response_time = time
-        exchange.outcome = UNSOLICITED
+        shape = other_shape(outline, data, start)
+        if direction == self.client and outline.type not in (PUSH, NC_PUSH):
+            exchange = Exchange("s7comm", shape, direction, time)
+            exchange.outcome = NO_ANSWER_DUE
+        else:
+            exchange = Exchange("s7comm", shape, 1 - direction, 0)
+            exchange.response_time = time
+            exchange.outcome = UNSOLICITED
         exchange.significant = weighs(outline, data)
         self.exchange = exchange
         return ALONE

@@ -83,6 +83,7 @@ SUBFUNCTIONS: Final = {
     (4, 19): ("alarm_query", "diagnose"),
     (4, 22): ("notify_8_indication", "diagnose"),
     (5, 1): ("password", "authenticate"),
+    (5, 2): ("password_clear", "authenticate"),
     (7, 1): ("clock_read", "read"),
     (7, 2): ("clock_set", "time_set"),
     (7, 3): ("clock_read_following", "read"),

@@ -103,7 +103,7 @@ KNOWN_PROGRAMMER: Final = 0x4FFFFE  # 1-19, 22
 KNOWN_CYCLIC: Final = 0x1B2  # 1, 4, 5, 7, 8
 KNOWN_BLOCK: Final = 0xE  # 1-3
 KNOWN_CPU: Final = 0x4E7BEE  # 1-3, 5-9, 11-14, 17-19, 22
-KNOWN_SECURITY: Final = 0x2  # 1
+KNOWN_SECURITY: Final = 0x6  # 1-2
 KNOWN_TIME: Final = 0x1E  # 1-4
 KNOWN_NC: Final = 0x1DE  # 1-4, 6-8
 
