@@ -1,6 +1,7 @@
 """Which answer belongs to which question: conversations written as they are heard."""
 
 import pytest
+from modbus_kit import SECOND, rtu, tcp
 
 from sensor.contract import (
     ACCEPTED,
@@ -17,16 +18,6 @@ from sensor.protocols.modbus.dissector import ModbusDissector
 from sensor.protocols.modbus.pairing import ANSWER_TIMEOUT, MAX_PENDING
 
 MS = 1_000_000
-SECOND = 1_000 * MS
-
-
-def crc(data):
-    value = 0xFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
-    return value.to_bytes(2, "little")
 
 
 class Talk:
@@ -38,10 +29,7 @@ class Talk:
         self.time = 1_700_000_000 * SECOND
 
     def wire(self, pdu, transaction, unit):
-        body = bytes([unit]) + bytes.fromhex(pdu)
-        if self.is_rtu:
-            return body + crc(body)
-        return transaction.to_bytes(2, "big") + b"\0\0" + len(body).to_bytes(2, "big") + body
+        return rtu(pdu, unit) if self.is_rtu else tcp(pdu, transaction, unit)
 
     def say(self, direction, pdu, transaction, unit):
         self.time += MS

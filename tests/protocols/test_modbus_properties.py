@@ -2,13 +2,12 @@
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from modbus_kit import SECOND, rtu, tcp
 
 from sensor.contract import ALONE, COMPLETED, MORE, NO, STARTED, YES, Malformed
 from sensor.protocols.modbus import PROTOCOLS
 from sensor.protocols.modbus.dissector import ModbusDissector
 from sensor.protocols.modbus.pairing import MAX_PENDING
-
-SECOND = 1_000_000_000
 
 PAIRS = [
     (bytes.fromhex(asks), bytes.fromhex(answers))
@@ -43,20 +42,8 @@ PAIRS = [
 ]
 
 
-def crc(data):
-    value = 0xFFFF
-    for byte in data:
-        value ^= byte
-        for _ in range(8):
-            value = (value >> 1) ^ 0xA001 if value & 1 else value >> 1
-    return value.to_bytes(2, "little")
-
-
 def wrap(pdu, is_rtu, transaction=1, unit=1, protocol=0):
-    body = bytes([unit]) + pdu
-    if is_rtu:
-        return body + crc(body)
-    return b"".join(n.to_bytes(2, "big") for n in (transaction, protocol, len(body))) + body
+    return rtu(pdu, unit) if is_rtu else tcp(pdu, transaction, unit, protocol)
 
 
 @st.composite
