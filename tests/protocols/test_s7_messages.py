@@ -28,8 +28,8 @@ from s7_kit import (
 )
 
 from sensor.contract import ACCEPTED, ACTIONS, REFUSED
+from sensor.protocols.s7comm.faults import known_area, known_subfunction
 from sensor.protocols.s7comm.names import AREAS, FUNCTIONS, PI_SERVICES, SUBFUNCTIONS
-from sensor.protocols.s7comm.outline import known_area, known_subfunction
 
 
 def test_setup_communication_asks_and_agrees():

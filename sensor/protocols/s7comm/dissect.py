@@ -8,10 +8,11 @@ from typing import Final
 from mypy_extensions import i64
 
 from sensor.protocols.s7comm.blocks import read_pi_service, read_transfer_answer, read_transfer_job
+from sensor.protocols.s7comm.faults import FAULTS, TRUNCATED
 from sensor.protocols.s7comm.items import Item, read_items
 from sensor.protocols.s7comm.message import S7Message
 from sensor.protocols.s7comm.names import FUNCTIONS
-from sensor.protocols.s7comm.outline import FAULTS, TRUNCATED, Outline
+from sensor.protocols.s7comm.outline import Outline
 from sensor.protocols.s7comm.userdata import read_userdata
 from sensor.protocols.s7comm.values import read_values
 from sensor.protocols.s7comm.weight import answered_by_client
