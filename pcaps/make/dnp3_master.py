@@ -30,7 +30,7 @@ STARTUP = {  # the library's own tasks: the action, what goes over the wire
     dnp3.MasterTaskType.DISABLE_UNSOLICITED: ("subscribe", "disable_unsolicited classes=1,2,3"),
     dnp3.MasterTaskType.CLEAR_RESTART: ("write", "write g80v1 index=7 value=0"),
     dnp3.MasterTaskType.STARTUP_INTEGRITY_POLL: ("read", "read classes=0,1,2,3"),
-    dnp3.MasterTaskType.NON_LAN_TIME_SYNC: ("time_set", "delay_measure, write g50v1"),
+    dnp3.MasterTaskType.NON_LAN_TIME_SYNC: ("time_set", "write g50v1 after=delay_measurement"),
     dnp3.MasterTaskType.ENABLE_UNSOLICITED: ("subscribe", "enable_unsolicited classes=1,2,3"),
 }
 
@@ -110,8 +110,8 @@ class Master:
 
     def _command(self, detail: str, command: Any, index: int, *, select: bool) -> str:
         send = self.master.SelectAndOperate if select else self.master.DirectOperate
-        name = "select_operate" if select else "direct_operate"
-        return self._tell("operate", f"{name} {detail}", lambda done: send(command, index, done), _command_outcome)
+        words = f"operate {detail} after=select" if select else f"direct_operate {detail}"
+        return self._tell("operate", words, lambda done: send(command, index, done), _command_outcome)
 
     def operate_silently(self, control: tuple[str, Any, Any], index: int) -> None:
         """Operate a relay output with "direct operate, no response"; the answer that is not due is not waited for."""
@@ -119,7 +119,7 @@ class Master:
         code = operation.value | trip_close.value << 6
         point = bytes((12, 1, 0x17, 1, index, code, 1)) + struct.pack("<IIB", 100, 100, 0)
         self.story.tell(
-            self.target, "operate", "dnp3", f"direct_operate_nr g12v1 index={index} {words}", "no_answer_due"
+            self.target, "operate", "dnp3", f"direct_operate_no_response g12v1 index={index} {words}", "no_answer_due"
         )
         self.master.PerformFunction("silently", dnp3.FunctionCode.DIRECT_OPERATE_NR, [dnp3.Header.Raw(point)])
 

@@ -42,20 +42,20 @@ def identify_s7(story: Story) -> None:
 def clock(story: Story) -> None:
     """Compare the controller's clock and set it."""
     session = s7_client.Session(story, "filter", s7_client.PG)
-    session.act("read", "read_clock", "get_plc_datetime")
+    session.act("read", "clock_read", "get_plc_datetime")
     time.sleep(PAUSE)
-    session.act("time_set", "set_clock", "set_plc_datetime", dt.datetime.now(tz=dt.UTC).replace(tzinfo=None))
+    session.act("time_set", "clock_set", "set_plc_datetime", dt.datetime.now(tz=dt.UTC).replace(tzinfo=None))
     time.sleep(PAUSE)
-    session.act("read", "read_clock", "get_plc_datetime")
+    session.act("read", "clock_read", "get_plc_datetime")
     session.close()
 
 
 def upload(story: Story) -> None:
     """List the blocks, save the filter programme and the set points; DB99 is not there."""
     session = s7_client.Session(story, "filter", s7_client.PG)
-    session.act("identify", "list_blocks", "list_blocks")
-    session.act("identify", "list_blocks_of_type type=DB", "list_blocks_of_type", Block.DB, 100)
-    session.act("identify", f"block_info block=DB{PROGRAMME}", "get_block_info", Block.DB, PROGRAMME)
+    session.act("diagnose", "block_list", "list_blocks")
+    session.act("diagnose", "block_list_of_type type=DB", "list_blocks_of_type", Block.DB, 100)
+    session.act("diagnose", f"block_info block=DB{PROGRAMME}", "get_block_info", Block.DB, PROGRAMME)
     time.sleep(PAUSE)
     for number in (PROGRAMME, 2, 99):
         session.act("program_upload", f"start_upload block=DB{number}", "full_upload", Block.DB, number)
@@ -66,14 +66,14 @@ def upload(story: Story) -> None:
 def download(story: Story) -> None:
     """Change the filter programme and make it lasting; DB99 is refused."""
     session = s7_client.Session(story, "filter", s7_client.PG)
-    session.act("authenticate", "set_session_password", "set_session_password", "quelle")
+    session.act("authenticate", "password", "set_session_password", "quelle")
     changed = bytearray(b"".join(struct.pack(">HHf", step, 35 + 5 * step, 4.5 + step / 8) for step in range(75)))
     session.act("program_download", f"request_download block=DB{PROGRAMME}", "download", changed, PROGRAMME)
     time.sleep(PAUSE)
-    session.act("program_download", "plc_control service=_MODU", "copy_ram_to_rom")
+    session.act("program_download", "pi_service service=_MODU", "copy_ram_to_rom")
     time.sleep(PAUSE)
     session.act("program_download", "request_download block=DB99", "download", changed, 99)
-    session.act("authenticate", "clear_session_password", "clear_session_password")
+    session.act("authenticate", "password_clear", "clear_session_password")
     session.close()
 
 
@@ -82,7 +82,7 @@ def restart_filter(story: Story) -> None:
     session = s7_client.Session(story, "filter", s7_client.PG)
     session.szl(0x0424)
     time.sleep(PAUSE)
-    session.act("start", "plc_control service=P_PROGRAM hot", "plc_hot_start")
+    session.act("start", "plc_start service=P_PROGRAM hot", "plc_hot_start")
     time.sleep(PAUSE)
     session.szl(0x0424)
     session.close()
@@ -93,14 +93,14 @@ def cold_start(story: Story) -> None:
     session = s7_client.Session(story, "filter", s7_client.PG)
     session.act("stop", "plc_stop", "plc_stop")
     time.sleep(PAUSE)
-    session.act("start", "plc_control service=P_PROGRAM cold", "plc_cold_start")
+    session.act("start", "plc_start service=P_PROGRAM cold", "plc_cold_start")
     session.close()
 
 
 def compress(story: Story) -> None:
     """Compress the controller's memory."""
     session = s7_client.Session(story, "filter", s7_client.PG)
-    session.act("other", "plc_control service=_GARB", "compress", 1000)
+    session.act("other", "pi_service service=_GARB", "compress", 1000)
     session.close()
 
 

@@ -100,7 +100,7 @@ def identify_s7(story: Story) -> None:
         time.sleep(PAUSE)
     for number in (0x0011, 0x001C, 0x0424):
         session.szl(number)
-    session.act("identify", "list_blocks", "list_blocks")
+    session.act("diagnose", "block_list", "list_blocks")
     session.act("read", "read_var DB1.DBB0-63", "db_read", 1, 0, 64)
     session.act("read", "read_var DB99.DBB0-3", "db_read", 99, 0, 4)
     session.act("read", "read_var QB0-7", "ab_read", 0, 8)

@@ -16,9 +16,8 @@ if TYPE_CHECKING:
 
     from .story import Story
 
-OPERATIONS = {  # pymodbus's method: the specification's name, the action
+OPERATIONS = {  # pymodbus's method: the sensor's operation and action
     "read_coils": ("read_coils", "read"),
-    "read_discrete_inputs": ("read_discrete_inputs", "read"),
     "read_holding_registers": ("read_holding_registers", "read"),
     "read_input_registers": ("read_input_registers", "read"),
     "write_coil": ("write_single_coil", "write"),
@@ -30,16 +29,13 @@ OPERATIONS = {  # pymodbus's method: the specification's name, the action
     "read_exception_status": ("read_exception_status", "diagnose"),
     "report_device_id": ("report_server_id", "identify"),
     "read_device_information": ("read_device_identification", "identify"),
-    "diag_query_data": ("diagnostics sub_function=0", "diagnose"),
-    "diag_restart_communication": ("diagnostics sub_function=1", "restart"),
-    "diag_read_diagnostic_register": ("diagnostics sub_function=2", "diagnose"),
-    "diag_force_listen_only": ("diagnostics sub_function=4", "stop"),
-    "diag_clear_counters": ("diagnostics sub_function=10", "diagnose"),
-    "diag_read_bus_message_count": ("diagnostics sub_function=11", "diagnose"),
+    "diag_query_data": ("return_query_data", "diagnose"),
+    "diag_restart_communication": ("restart_communications_option", "restart"),
+    "diag_force_listen_only": ("force_listen_only_mode", "stop"),
+    "diag_clear_counters": ("clear_counters_and_diagnostic_register", "diagnose"),
     "diag_get_comm_event_counter": ("get_comm_event_counter", "diagnose"),
     "diag_get_comm_event_log": ("get_comm_event_log", "diagnose"),
     "read_fifo_queue": ("read_fifo_queue", "read"),
-    "read_file_record": ("read_file_record", "file"),
 }
 PATIENCE = 1.0  # seconds a client waits for its answer
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 PG, OP, BASIC = 1, 2, 3  # connection types: programming device, operator panel, other
 DB, FLAGS, OUTPUTS = Area.DB, Area.MK, Area.PA
 REFUSALS = (S7Error, RuntimeError, ValueError)
+IDENTITY = (0x11, 0x12, 0x1C, 0x31)  # partial lists that tell who somebody is
 SLOT = 2  # where the CPU of an S7-300 sits
 
 
@@ -47,7 +48,8 @@ class Session:
 
     def szl(self, number: int, index: int = 0) -> str:
         """Read a system status list."""
-        return self.act("identify", f"read_szl id=0x{number:04X} index={index}", "read_szl", number, index)
+        action = "identify" if number & 0xFF in IDENTITY else "diagnose"
+        return self.act(action, f"szl_read id=0x{number:04x} index={index}", "read_szl", number, index)
 
 
 def _outcome(deed: Callable[[], object]) -> str:
