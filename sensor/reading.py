@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from sensor.capture.source import Source
     from sensor.contract import Message
     from sensor.inventory.asset import Asset
+    from sensor.inventory.conduct import Role
 
 Paths = "str | pathlib.Path | Sequence[str | pathlib.Path]"
 
@@ -162,6 +163,10 @@ class Reading:
     def assets(self) -> list[Asset]:
         """Every machine that was heard, with its role and the reason for it."""
         return self.run().inventory.shown()
+
+    def role(self, asset: Asset) -> Role:
+        """Return what an asset is, judged by what it does, and the reason."""
+        return self.inventory.role(asset.endpoint)
 
     @property
     def behaviours(self) -> list[Behaviour]:

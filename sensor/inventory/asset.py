@@ -75,3 +75,7 @@ class Asset:
         """Return the value we are surest of, the latest of equals; "" when nothing is known."""
         found = [fact for fact in self.facts.values() if fact.attribute == attribute]
         return max(found, key=lambda fact: (fact.confidence, fact.last_time)).value if found else ""
+
+    def told(self, *attributes: str) -> str:
+        """Return the first of some attributes that is known: a model, else the product's name, else its code."""
+        return next((value for value in map(self.fact, attributes) if value), "")

@@ -62,7 +62,7 @@ def using(asset: Asset, used: list[Behaviour]) -> Role:
         return Role("scanner", f"opened {asset.sought} conversations that nobody answered, and spoke {protocols(used)}")
     programs = [b for b in used if b.action in ENGINEERING]
     if programs:
-        deeds = ", ".join(sorted({b.operation for b in programs}))
+        deeds = ", ".join(sorted({b.action.replace("_", " ") for b in programs}))
         return Role("engineering_station", f"{deeds} on {servers(programs)}")
     polls = [b for b in used if polled(b)]
     if polls:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sensor.contract import ACCEPTED, UNSOLICITED
 from sensor.inventory.asset import MAX_BEHAVIOURS, MAX_PORTS, MAX_UNITS, Asset, Fact
 from sensor.inventory.conduct import Role, role
 from sensor.inventory.oui import vendor
@@ -95,7 +96,7 @@ class Inventory:
         if server is None:
             return []
         self.act(server, server.as_server, finding)
-        if finding.exchange.response_time and behaviour.unit and len(server.units) < MAX_UNITS:
+        if finding.exchange.outcome in (ACCEPTED, UNSOLICITED) and behaviour.unit and len(server.units) < MAX_UNITS:
             server.units[behaviour.protocol, behaviour.unit] = None
         if behaviour.action not in ("identify", "diagnose") or finding.response is None:
             return []

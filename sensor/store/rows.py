@@ -45,8 +45,8 @@ def asset(asset: Asset, identity: str, sequence: int, role: tuple[str, str]) -> 
     macs = [mac.hex(":") for mac in asset.macs]
     units = [f"{protocol} {unit}" for protocol, unit in asset.units]
     return (
-        identity, sequence, *place(asset.endpoint.network), asset.endpoint.text, asset.name or asset.fact("name"),
-        *role, asset.fact("vendor"), asset.fact("model"), asset.fact("firmware"), json(macs),
+        identity, sequence, *place(asset.endpoint.network), asset.endpoint.text, asset.name or asset.fact("device_name"),
+        *role, asset.fact("vendor"), asset.told("model", "product_name", "product_code"), asset.fact("firmware"), json(macs),
         json(list(asset.serves)), json(list(asset.uses)), json(units), asset.first_time, asset.last_time,
     )  # fmt: skip
 
