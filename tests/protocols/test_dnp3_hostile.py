@@ -5,12 +5,14 @@ import random
 import pytest
 from dnp3_kit import (
     CLASS_POLL,
+    COMPLETED,
     FROM_OUTSTATION,
     LINK,
     MASTER,
     OUTSTATION,
     PART,
     SECOND,
+    STARTED,
     Line,
     crob,
     frame,
@@ -23,10 +25,10 @@ from dnp3_kit import (
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from sensor.contract import MAX_KEPT, Malformed
+from sensor.contract import MAX_KEPT, UNANSWERED, Malformed
 from sensor.protocols.dnp3.dissector import Dnp3Dissector
 from sensor.protocols.dnp3.objects import LENGTHS, Headers
-from sensor.protocols.dnp3.pairing import MAX_PAIRS
+from sensor.protocols.dnp3.pairing import MAX_PAIRS, MAX_WAITING
 from sensor.protocols.dnp3.shape import groups_of, shape_of
 from sensor.protocols.dnp3.transport import MAX_PARTIALS
 
@@ -83,13 +85,17 @@ def test_what_is_odd_is_never_routine(texts, events):
             assert not message.anomalies or message.kind == "request"  # a repeat of one that waits
     line.dissector.finish()
     invariant(line)
-    for exchange in [entry[2] for entry in line.log if entry[2]] + line.late():
+    late = line.late()
+    begun = [id(exchange) for _, result, exchange, _ in line.log if result == STARTED]
+    ended = [id(exchange) for _, result, exchange, _ in line.log if result == COMPLETED]
+    assert sorted(begun) == sorted(ended + [id(exchange) for exchange in late if exchange.outcome == UNANSWERED])
+    for exchange in [entry[2] for entry in line.log if entry[2]] + late:
         for wire, direction in ((exchange.request, exchange.client), (exchange.response, 1 - exchange.client)):
             if wire:
                 message = line.dissector.dissect(wire, 0, len(wire), direction, b"")
                 assert isinstance(message.fields(), dict)
                 assert not message.anomalies or exchange.significant
-    assert line.dissector.pending == 0
+    assert line.dissector.pending == line.dissector.kept == 0
 
 
 @given(st.one_of(frames, spoiled), st.one_of(frames, spoiled))
@@ -244,4 +250,5 @@ def test_nothing_grows():
         assert all(len(side) <= MAX_PARTIALS for side in dissector.transport.partials)
         assert dissector.transport.size <= MAX_KEPT
         assert dissector.pending <= 17 * MAX_PAIRS
+        assert dissector.kept <= MAX_WAITING
     assert dissector.transport.held == sum(map(len, dissector.transport.partials))

@@ -23,7 +23,7 @@ from dnp3_kit import (
 from sensor.contract import ACCEPTED, MAX_KEPT, NO_ANSWER_DUE, ORPHAN, REFUSED, UNANSWERED, UNSOLICITED
 from sensor.protocols.dnp3.fields import ANOMALIES
 from sensor.protocols.dnp3.names import refusal_name
-from sensor.protocols.dnp3.pairing import ANSWER_TIME, MAX_PAIRS
+from sensor.protocols.dnp3.pairing import ANSWER_TIME, MAX_PAIRS, MAX_WAITING
 
 EVENT = objects(2, 1, 0x17, bytes([1, 5, 0x81]))
 
@@ -379,6 +379,19 @@ def test_too_many_outstations_make_room(line):
     assert line(response(source=MAX_PAIRS)) == COMPLETED
 
 
+def test_long_requests_do_not_pile_up(line):
+    noted = 0
+    for number in range(40):
+        for part in segments(b"\xc0\x02" + bytes(30_000), destination=number):
+            line(part)
+        assert line.dissector.kept <= MAX_WAITING
+        noted += line.exchange.anomalies == ["pending_overflow"]
+        line.log.clear()
+    assert (noted, len(line.late())) == (5, 35)
+    line.dissector.finish()
+    assert line.dissector.kept == 0
+
+
 # --- Fragments --------------------------------------------------------------------------------------------
 
 LONG = b"\xc0\x81\0\0" + objects(30, 2, 0, bytes([0, 199])) + bytes([1, 9, 0]) * 200
@@ -515,6 +528,23 @@ def test_a_gap_among_fragments(line):
     assert (line.exchange.outcome, line.exchange.anomalies) == (ACCEPTED, None)
 
 
+def test_an_answer_of_several_fragments_is_begun_anew(line):
+    line(request(1, CLASS_POLL, sequence=3))
+    exchange = line.exchange
+    line(response(EVENT, sequence=3, control=0x80))
+    assert line(response(EVENT, sequence=3)) == COMPLETED
+    assert line(response(EVENT, sequence=4, control=0x40)) == ALONE
+    assert line.exchange is not exchange
+
+
+def test_a_fragment_of_nothing_asked_is_not_forgotten(line):
+    lost = response(EVENT, sequence=3, control=0x80)
+    line(lost)
+    line(response(EVENT, sequence=5, control=0x80))
+    (exchange,) = line.late()
+    assert (exchange.outcome, exchange.response, exchange.significant) == (ORPHAN, lost, True)
+
+
 def test_fragments_have_a_cap(line):
     line(request(1, CLASS_POLL, sequence=0))
     for number in range(400):
@@ -580,6 +610,6 @@ def test_an_odd_confirmation_is_not_passed_over(line):
 def test_every_anomaly_of_pairing_is_declared():
     noted = {
         "fragment_too_long", "response_too_long", "operate_without_select", "select_mismatch", "select_expired",
-        "answered_differently", "device_restarted", "too_many_outstations",
+        "answered_differently", "device_restarted", "too_many_outstations", "pending_overflow",
     }  # fmt: skip
     assert noted <= {anomaly.name for anomaly in ANOMALIES}

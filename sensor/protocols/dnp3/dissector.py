@@ -7,8 +7,9 @@ response. Block CRCs are checked at glance, so that no wrong block passes unseen
 from mypy_extensions import i64
 
 from sensor.contract import LINK, PART, Message
+from sensor.protocols.dnp3.answering import Answering
 from sensor.protocols.dnp3.dissect import dissect
-from sensor.protocols.dnp3.pairing import SEGMENT, WRONG_LINK, Pairing
+from sensor.protocols.dnp3.pairing import SEGMENT, WRONG_LINK
 from sensor.protocols.dnp3.problems import BAD_BLOCK, carries_user_data, link_problems, problem_names
 from sensor.protocols.dnp3.transport import BREAK, HELD, TOO_LONG, Partial, Transport
 from sensor.protocols.dnp3.wire import (
@@ -26,7 +27,7 @@ from sensor.protocols.dnp3.wire import (
 )
 
 
-class Dnp3Dissector(Pairing):
+class Dnp3Dissector(Answering):
     """The dissector of one conversation."""
 
     def __init__(self) -> None:
@@ -80,6 +81,16 @@ class Dnp3Dissector(Pairing):
             return self.alone(SEGMENT, wire, 0, len(wire), direction, time, "fragment_too_long")
         text = transport.payload
         return self.application(text, 0, len(text), wire, 0, len(wire), direction, time, transport.odd)
+
+    def application(
+        self, text: bytes, at: i64, stop: i64, data: bytes, start: i64, end: i64, direction: i64, time: i64, odd: i64
+    ) -> i64:
+        """Take one application fragment text[at:stop] that came in the frames data[start:end]."""
+        if stop - at < 2:
+            return self.alone(SEGMENT, data, start, end, direction, time, "application_header_truncated")
+        if text[at + 1] >= 128:
+            return self.response(text, at, stop, data, start, end, direction, time, odd)
+        return self.request(text, at, stop, data, start, end, direction, time, odd)
 
     def leave(self, partial: Partial, direction: i64) -> None:
         """Send a fragment on that was never finished."""
