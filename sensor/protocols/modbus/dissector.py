@@ -36,6 +36,7 @@ from sensor.protocols.modbus.wire import (
     SHORTEST,
     UNIT_AT,
     is_whole,
+    part,
     request_length,
     response_length,
     rtu_length,
@@ -262,7 +263,7 @@ class ModbusDissector(Pairing):
         if is_request:
             read_request(message, data, at, stop)
         else:
-            read_response(message, data, at, stop, request[self.lead + 1 : i64(len(request)) - self.tail])
+            read_response(message, data, at, stop, part(request, self.lead + 1, i64(len(request)) - self.tail))
         return message
 
     def _read_header(self, message: ModbusMessage, data: bytes, start: i64, end: i64, at: i64) -> None:

@@ -11,7 +11,7 @@ from mypy_extensions import i64
 from sensor.contract import Target
 from sensor.protocols.modbus import names
 from sensor.protocols.modbus.message import MAX_DATA, ModbusMessage
-from sensor.protocols.modbus.wire import octet_or_absent
+from sensor.protocols.modbus.wire import octet_or_absent, part
 
 READ_DEVICE_IDENTIFICATION: Final = 14
 RUN_ON: Final = 0xFF
@@ -53,7 +53,7 @@ def read_interface_request(message: ModbusMessage, data: bytes, at: i64, end: i6
     """Read an encapsulated request: Read Device Identification, or another one's bytes."""
     _read_type(message, data, at, end)
     if message.mei_type_code != READ_DEVICE_IDENTIFICATION:
-        message.data = data[at + 2 : min(end, at + 2 + MAX_DATA)]
+        message.data = part(data, at + 2, min(end, at + 2 + MAX_DATA))
         return
     message.read_device_id_code = octet_or_absent(data, at + 2, end)
     message.object_id = octet_or_absent(data, at + 3, end)
@@ -67,7 +67,7 @@ def read_interface_response(message: ModbusMessage, data: bytes, at: i64, end: i
     """Read an encapsulated response: the device's identification objects."""
     _read_type(message, data, at, end)
     if message.mei_type_code != READ_DEVICE_IDENTIFICATION:
-        message.data = data[at + 2 : min(end, at + 2 + MAX_DATA)]
+        message.data = part(data, at + 2, min(end, at + 2 + MAX_DATA))
         return
     message.read_device_id_code = octet_or_absent(data, at + 2, end)
     message.conformity_level = octet_or_absent(data, at + 3, end)

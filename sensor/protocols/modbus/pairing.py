@@ -11,7 +11,7 @@ from librt.strings import read_i16_be
 from mypy_extensions import i64
 
 from sensor.contract import NO_ANSWER_DUE, ORPHAN, UNANSWERED, Dissector, Exchange
-from sensor.protocols.modbus.wire import UNIT_AT, word, word_or_absent
+from sensor.protocols.modbus.wire import UNIT_AT, part, word, word_or_absent
 
 MAX_PENDING: Final = (
     32  # a client may have 16 transactions open (Messaging 4.3.2); twice that for those that do not count
@@ -41,7 +41,7 @@ def shape(data: bytes, at: i64, end: i64) -> bytes:
     elif function == 20:
         size = end - at
     elif function == 90:
-        return data[at - 1 : at + 1] + data[at + 2 : min(at + 3, end)]  # without the reservation key
+        return data[at - 1 : at + 1] + part(data, at + 2, min(at + 3, end))  # without the reservation key
     return data[at - 1 : min(at + size, end)]
 
 

@@ -10,7 +10,7 @@ from mypy_extensions import i64
 
 from sensor.protocols.modbus.identification import readable
 from sensor.protocols.modbus.message import MAX_DATA, ModbusMessage
-from sensor.protocols.modbus.wire import octet_or_absent
+from sensor.protocols.modbus.wire import octet_or_absent, part
 
 REFUSED: Final = 0xFD
 DONE: Final = 0xFE
@@ -27,7 +27,7 @@ def read_umas_request(message: ModbusMessage, data: bytes, at: i64, end: i64) ->
     """Read session, function and the first bytes behind them."""
     message.umas_session = octet_or_absent(data, at + 1, end)
     message.umas_function_code = octet_or_absent(data, at + 2, end)
-    message.data = data[at + 3 : min(end, at + 3 + MAX_DATA)]
+    message.data = part(data, at + 3, min(end, at + 3 + MAX_DATA))
     if message.umas_function_code < 0:
         message.note("pdu_too_short")
 
@@ -36,7 +36,7 @@ def read_umas_response(message: ModbusMessage, data: bytes, at: i64, end: i64, a
     """Read session and status; the answer to READ_ID tells the controller's type and firmware."""
     message.umas_session = octet_or_absent(data, at + 1, end)
     message.umas_status = octet_or_absent(data, at + 2, end)
-    message.data = data[at + 3 : min(end, at + 3 + MAX_DATA)]
+    message.data = part(data, at + 3, min(end, at + 3 + MAX_DATA))
     if message.umas_status < 0:
         message.note("pdu_too_short")
     elif message.umas_status == DONE and octet_or_absent(asked, 2, len(asked)) == READ_ID:

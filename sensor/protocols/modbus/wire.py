@@ -45,6 +45,11 @@ def word_or_absent(data: bytes, at: i64, end: i64) -> i64:
     return word(data, at) if at + 2 <= end else -1
 
 
+def part(data: bytes, start: i64, end: i64) -> bytes:
+    """Return `data[start:end]`, empty where it ends before it begins: compiled, such a slice raises SystemError."""
+    return data[start:end] if start < end else b""
+
+
 def counted(data: bytes, at: i64, count_at: i64, end: i64) -> i64:
     """Return the length of a PDU whose last fixed byte, at `count_at`, counts the bytes behind it."""
     return count_at - at + 1 + data[count_at] if count_at < end else MORE_NEEDED
