@@ -1,10 +1,11 @@
-"""What each command does, between the options a person gave and the exit code.
+"""`otsensor read`: captures in, everything found out.
 
-The rule it lives by: results go to standard output, progress and troubles to standard error, so that pipes work.
+The rule it lives by: whatever goes wrong with one capture, what was read is shown, kept and told in the exit code.
 """
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import gc
@@ -19,44 +20,65 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sensor import build
 from sensor import config as configuration
-from sensor.console import lines, summary, tables, views, words
-from sensor.detect.ruleset import RuleSet, default_rules
+from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
+from sensor.console import lines, summary, words
 from sensor.reading import Options, Reading
-from sensor.store.reader import Reader
-from sensor.vocabulary import vocabulary
 
 if TYPE_CHECKING:
-    import argparse
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator
 
     from rich.console import Console
 
-OK: Final = 0
-PARTLY: Final = 1
-NOTHING: Final = 3
-INTERRUPTED: Final = 130
 # Most objects the line makes live long and hold no cycles: collecting seldom saves a tenth of the time.
 COLLECT_AFTER: Final = 100_000
+SHOWN: Final = ("assets", "behaviours", "alerts")
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class Listing:
-    """One kind of rows kept in the store."""
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `otsensor read`."""
+    read = verbs.add_parser(
+        "read", help="read captures and show what is in them", epilog=EXITS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )  # fmt: skip
+    read.add_argument(
+        "captures", nargs="+", metavar="CAPTURE", help="a capture file, a folder of them, or - for standard input"
+    )
+    read.add_argument("--db", type=pathlib.Path, metavar="FILE", help="keep what was found in this SQLite file")
+    read.add_argument(
+        "--alerts", type=pathlib.Path, metavar="FILE", help="append alerts to this file as ECS JSON lines"
+    )
+    read.add_argument(
+        "--messages",
+        type=pathlib.Path,
+        metavar="FILE",
+        help="write every message as a JSON line (- for standard output)",
+    )
+    read.add_argument("--json", action="store_true", help="print everything found as one JSON document")
+    read.add_argument("--quiet", action="store_true", help="print nothing but what is wrong")
+    read.add_argument(
+        "--rules",
+        type=pathlib.Path,
+        action="append",
+        default=[],
+        metavar="PATH",
+        help="rules instead of the ones shipped (may be repeated)",
+    )
+    read.add_argument(
+        "--protocols",
+        type=pathlib.Path,
+        action="append",
+        default=[],
+        metavar="DIR",
+        help="a folder with protocols of your own (may be repeated)",
+    )
+    read.add_argument("--config", type=pathlib.Path, metavar="FILE", help="site, segments and names of machines (YAML)")
+    read.add_argument("--site", metavar="NAME", help="name of the site")
+    read.add_argument("--segment", metavar="NAME", help="name of the network segment")
+    read.add_argument("--top", type=int, default=12, metavar="N", help="lines shown of each table (default 12; 0: all)")
+    read.set_defaults(run=run)
 
-    help: str
 
-
-LISTINGS: Final = {
-    "assets": Listing("who is there, in which role and why"),
-    "behaviours": Listing("who does what to whom, how often and how it ends"),
-    "alerts": Listing("what is wrong, the most severe first"),
-    "flows": Listing("every conversation with its counts and state"),
-}
-
-# --- read ---------------------------------------------------------------------------------------------
-
-
-def read(options: argparse.Namespace) -> int:
+def run(options: argparse.Namespace) -> int:
     """Run `otsensor read`."""
     gc.set_threshold(COLLECT_AFTER, 50, 100)
     reading = Reading(options.captures, reading_options(options))
@@ -146,18 +168,18 @@ def everything(reading: Reading) -> dict[str, Any]:
         "skipped": [{"path": one.path, "why": one.why} for one in reading.skipped],
         "counts": reading.counts,
         "oddities": reading.rows("oddities"),
-        **{kind: reading.rows(kind) for kind in LISTINGS if kind != "flows"},
+        **{kind: reading.rows(kind) for kind in SHOWN},
     }
 
 
 def show(out: Console, reading: Reading, seconds: float, most: int) -> None:
     """Print the summary for people."""
-    rows = {kind: reading.rows(kind) for kind in ("captures", "assets", "behaviours", "alerts")}
+    rows = {kind: reading.rows(kind) for kind in ("captures", *SHOWN)}
     if rows["captures"]:
         out.print(summary.captures_line(rows["captures"], seconds), soft_wrap=True)
     out.print()
     out.print(summary.protocols(rows["behaviours"], reading.frames_by_kind()))
-    for kind in ("assets", "behaviours", "alerts"):
+    for kind in SHOWN:
         if rows[kind]:
             out.print()
             out.print(summary.table(kind, rows[kind], most))
@@ -187,83 +209,3 @@ def exit_code(reading: Reading) -> int:
     if not any(source.frames for source in reading.sources) and (reading.skipped or reading.damaged):
         return NOTHING
     return PARTLY if reading.damaged or any(one.asked for one in reading.skipped) else OK
-
-
-# --- assets, behaviours, alerts, flows ----------------------------------------------------------------
-
-
-def listing(options: argparse.Namespace) -> int:
-    """Run `otsensor assets|behaviours|alerts|flows`."""
-    with Reader(options.db) as reader:
-        rows = list(reader.rows(options.kind))
-    most = max(options.top, 0)
-    if options.format == "table":
-        summary.console().print(summary.table(options.kind, rows, most))
-    else:
-        print_rows(rows[:most] if most else rows, options.format)
-    return OK
-
-
-def print_rows(rows: Sequence[Mapping[str, Any]], form: str) -> None:
-    """Print rows as JSON lines or CSV."""
-    if form == "json":
-        sys.stdout.buffer.write(tables.for_machines(rows))
-    else:
-        sys.stdout.write(tables.for_spreadsheets(rows))
-
-
-# --- fields and rules ---------------------------------------------------------------------------------
-
-FIELD_COLUMNS: Final = (
-    tables.Column("field", lambda r: r["name"]),
-    tables.Column("type", lambda r: r["type"] + ("[]" if r["many"] else "")),
-    tables.Column("meaning", lambda r: tables.safe(r["meaning"]), wrap=True, ratio=3),
-    tables.Column("specification", lambda r: tables.safe(r["section"]), wrap=True, ratio=1),
-    tables.Column("tshark", lambda r: r["tshark"]),
-)
-RULE_COLUMNS: Final = (
-    tables.Column("protocol", lambda r: r["protocol"]),
-    tables.Column("level", views.level),
-    tables.Column("rule", lambda r: tables.safe(r["title"]), wrap=True, ratio=3),
-    tables.Column("ATT&CK", lambda r: " ".join(r["techniques"])),
-    tables.Column("file", lambda r: tables.safe(r["file"]), wrap=True, ratio=1),
-)
-
-
-def fields(options: argparse.Namespace) -> int:
-    """Run `otsensor fields`."""
-    found = [dataclasses.asdict(field) for field in vocabulary() if field.name.startswith(options.name)]
-    if not found:
-        near = vocabulary().nearest(options.name)
-        print(f"no field begins with {options.name!r}" + (f"; did you mean {near}?" if near else ""), file=sys.stderr)
-        return 2
-    show_rows("Fields", FIELD_COLUMNS, found, options.format)
-    return OK
-
-
-def rules(options: argparse.Namespace) -> int:
-    """Run `otsensor rules check|list`; RuleFaults with every fault is raised where rules are wrong."""
-    paths = options.paths or [default_rules()]
-    missing = [path for path in paths if not path.exists()]
-    if missing:
-        print("\n".join(f"{path}: no such file or folder" for path in missing), file=sys.stderr)
-        return 2
-    found = RuleSet.load(paths)
-    if options.what == "check":
-        print(f"{words.plural(len(found.alerting()), 'rule')} checked, all well.")
-        return OK
-    rows = [
-        {"protocol": rule.service or "any", "level": rule.level, "title": rule.title, "id": rule.id,
-         "techniques": list(rule.techniques), "file": pathlib.Path(rule.path).name, "line": rule.line}
-        for rule in sorted(found.alerting(), key=lambda rule: (rule.service, -rule.severity, rule.title))
-    ]  # fmt: skip
-    show_rows("Rules", RULE_COLUMNS, rows, options.format)
-    return OK
-
-
-def show_rows(title: str, columns: Sequence[tables.Column], rows: Sequence[Mapping[str, Any]], form: str) -> None:
-    """Print rows in one of three forms."""
-    if form == "table":
-        summary.console().print(tables.for_people(f"{title} ({len(rows):,})", columns, rows))
-    else:
-        print_rows(rows, form)
