@@ -57,6 +57,8 @@ class Alert:
         self.count += fired.count if fired is not None and self.count == 0 else 1
         if fired is not None:
             self.values = max(self.values, len(fired.values))
+        else:
+            self.gather(match)
         self.first_time = min(self.first_time, match.time)
         self.last_time = max(self.last_time, match.time)
         if len(self.frames) >= MAX_FRAMES and fired is None:
@@ -66,6 +68,12 @@ class Alert:
         room = MAX_FRAMES - len(self.frames)
         self.frames += fresh[:room]
         self.frames_dropped += max(0, len(fresh) - room)
+
+    def gather(self, match: Match) -> None:
+        """Add what else it was done to."""
+        known = self.fields.get("ot.target")
+        if isinstance(known, list) and len(known) < MAX_VALUES:
+            known += [target for target in match.sighting.targets() if target and target not in known]
 
 
 def begin(match: Match) -> Alert:

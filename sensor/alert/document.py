@@ -13,6 +13,7 @@ from sensor import ecs
 from sensor.alert.alert import Alert
 from sensor.detect import attack
 from sensor.detect.attack import Technique
+from sensor.detect.event import listed
 
 VENDOR: Final = "otsensor"
 RULESET: Final = "otsensor"
@@ -131,7 +132,8 @@ def about_evidence(alert: Alert, files: Sequence[str]) -> dict[str, Any]:
 
 def together(fields: Mapping[str, Any], *names: str) -> list[str]:
     """Return the values of some fields, each once."""
-    return list(dict.fromkeys(fields[name] for name in names if name in fields))
+    found = [value for name in names for value in listed(fields.get(name, []))]
+    return list(dict.fromkeys(found))
 
 
 def instant(ns: int) -> str:

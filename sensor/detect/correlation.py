@@ -7,7 +7,7 @@ where n is the number that fires. Groups are bounded; the one not heard of for l
 import dataclasses
 from collections import OrderedDict, deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final
 
 from sensor.detect.event import Frame
 from sensor.detect.rule import Rule
@@ -16,7 +16,7 @@ MAX_GROUPS: Final = 4096  # of one correlation; a plant has fewer hosts, a flood
 MAX_NUMBER: Final = 1000  # events or values one group keeps; more is a statistic, not a correlation
 FRAMES_EACH: Final = 2  # a request and its response
 
-Entry = tuple[int, tuple[Frame, ...], str]  # time, evidence, value
+Entry = tuple[int, tuple[Frame, ...], Any]  # time, evidence, value
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -24,8 +24,9 @@ class Fired:
     """A correlation's condition holds: over these frames, with these values."""
 
     count: int
-    values: tuple[str, ...]
+    values: tuple[Any, ...]
     frames: tuple[Frame, ...]
+    field: str = ""  # whose values they are
 
 
 @dataclasses.dataclass(slots=True)
@@ -42,14 +43,14 @@ class Correlation:
     groups: OrderedDict[tuple[str, ...], "Group"] = dataclasses.field(default_factory=OrderedDict)
     groups_evicted: int = 0
 
-    def take(self, source: int, key: tuple[str, ...], time: int, frames: tuple[Frame, ...], value: str) -> Fired | None:
+    def take(self, source: int, key: tuple[str, ...], time: int, frames: tuple[Frame, ...], value: Any) -> Fired | None:
         """Take one match of the source with this index; return what fired."""
         group = self.groups.get(key)
         if group is None:
             if len(self.groups) >= MAX_GROUPS:
                 self.groups.popitem(last=False)
                 self.groups_evicted += 1
-            group = GROUPS[self.kind](self.number, self.span_ns)
+            group = GROUPS[self.kind](self.number, self.span_ns, self.value)
             self.groups[key] = group
         else:
             self.groups.move_to_end(key)
@@ -59,9 +60,10 @@ class Correlation:
 class Group:
     """What one group of a correlation remembers."""
 
-    def __init__(self, number: int, span_ns: int) -> None:
+    def __init__(self, number: int, span_ns: int, field: str) -> None:
         self.number = number
         self.span_ns = span_ns
+        self.field = field
 
     def take(self, entry: Entry, source: int) -> Fired | None:
         """Take one match; return what fired."""
@@ -71,8 +73,8 @@ class Group:
 class EventCount(Group):
     """At least so many events within the span."""
 
-    def __init__(self, number: int, span_ns: int) -> None:
-        super().__init__(number, span_ns)
+    def __init__(self, number: int, span_ns: int, field: str) -> None:
+        super().__init__(number, span_ns, field)
         self.entries: deque[Entry] = deque(maxlen=number)
 
     def take(self, entry: Entry, source: int) -> Fired | None:  # noqa: ARG002  # all sources count alike
@@ -86,13 +88,13 @@ class EventCount(Group):
 class ValueCount(Group):
     """At least so many different values within the span."""
 
-    def __init__(self, number: int, span_ns: int) -> None:
-        super().__init__(number, span_ns)
-        self.entries: OrderedDict[str, Entry] = OrderedDict()  # latest entry of each value, oldest first
+    def __init__(self, number: int, span_ns: int, field: str) -> None:
+        super().__init__(number, span_ns, field)
+        self.entries: OrderedDict[Any, Entry] = OrderedDict()  # latest entry of each value, oldest first
 
     def take(self, entry: Entry, source: int) -> Fired | None:  # noqa: ARG002  # all sources count alike
         """It fires when the last `number` values lie within the span."""
-        if not entry[2]:
+        if entry[2] is None:
             return None
         self.entries[entry[2]] = entry
         self.entries.move_to_end(entry[2])
@@ -102,14 +104,14 @@ class ValueCount(Group):
             self.entries.popitem(last=False)
         if len(self.entries) < self.number:
             return None
-        return Fired(self.number, tuple(self.entries), evidence(self.entries.values()))
+        return Fired(self.number, tuple(self.entries), evidence(self.entries.values()), self.field)
 
 
 class Temporal(Group):
     """Every source at least once within the span, in any order."""
 
-    def __init__(self, number: int, span_ns: int) -> None:
-        super().__init__(number, span_ns)
+    def __init__(self, number: int, span_ns: int, field: str) -> None:
+        super().__init__(number, span_ns, field)
         self.latest: dict[int, Entry] = {}
 
     def take(self, entry: Entry, source: int) -> Fired | None:
@@ -124,8 +126,8 @@ class Temporal(Group):
 class TemporalOrdered(Group):
     """Every source within the span, one after the other."""
 
-    def __init__(self, number: int, span_ns: int) -> None:
-        super().__init__(number, span_ns)
+    def __init__(self, number: int, span_ns: int, field: str) -> None:
+        super().__init__(number, span_ns, field)
         self.chains: dict[int, tuple[Entry, ...]] = {}  # the latest chain that got as far as this source
 
     def take(self, entry: Entry, source: int) -> Fired | None:

@@ -6,6 +6,7 @@ at all is worked out once for each protocol, operation and action.
 """
 
 import dataclasses
+from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
 from sensor.behaviour.behaviour import Behaviour
@@ -55,6 +56,7 @@ class Match:
         event["ot.alert.count"] = self.fired.count
         if self.fired.values:
             event["ot.alert.values"] = len(self.fired.values)
+            event[self.fired.field] = list(self.fired.values)
         return event
 
 
@@ -64,7 +66,8 @@ class Feed(NamedTuple):
     correlation: Correlation
     source: int  # index of the rule among the correlation's sources
     key: tuple[str, ...]
-    value: str
+    value: Any  # to be counted
+    alert: tuple[str, ...]  # what makes one alert of several groups
 
 
 class Hit(NamedTuple):
@@ -89,9 +92,10 @@ class Detector:
         self.context = context or Context()
         self.acquaintances = Acquaintances(settling_ns)
         self.rules = ruleset.rules
-        self.correlations = ruleset.correlations
+        # Windows are this detector's own: a rule set may serve many readings.
+        self.correlations = [dataclasses.replace(one, groups=OrderedDict()) for one in ruleset.correlations]
         self.feeds: dict[str, list[tuple[Correlation, int]]] = {}
-        for correlation in ruleset.correlations:
+        for correlation in self.correlations:
             for number, source in enumerate(correlation.sources):
                 self.feeds.setdefault(source, []).append((correlation, number))
         self._concerned: dict[tuple[str, str, str, str, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
@@ -167,7 +171,13 @@ class Detector:
         """Work out the keys of a rule that holds."""
         feeds = tuple(
             [
-                Feed(one, number, key_of(event, one.group_by[rule.id]), text_of(event.get(one.value)))
+                Feed(
+                    one,
+                    number,
+                    key_of(event, one.group_by[rule.id]),
+                    countable(event.get(one.value)),
+                    key_of(event, one.rule.group_by),
+                )
                 for one, number in self.feeds.get(rule.id, ())
             ]
         )
@@ -182,7 +192,7 @@ class Detector:
             for feed in hit.feeds:
                 fired = feed.correlation.take(feed.source, feed.key, sighting.time, sighting.frames(), feed.value)
                 if fired is not None:
-                    found.append(Match(feed.correlation.rule, feed.key, sighting, fired))
+                    found.append(Match(feed.correlation.rule, feed.alert, sighting, fired))
         return found
 
     def counts(self) -> dict[str, int]:
@@ -191,6 +201,11 @@ class Detector:
             "acquaintances_refused": self.acquaintances.pairs_refused,
             "correlation_groups_evicted": sum(one.groups_evicted for one in self.correlations),
         }
+
+
+def countable(value: Any) -> Any:
+    """Return a field's value as something that can be counted: a list as its text."""
+    return text_of(value) if isinstance(value, list | tuple) else value
 
 
 def common(event: dict[str, Any], group_by: tuple[str, ...]) -> dict[str, Any]:

@@ -59,6 +59,10 @@ class Sighting:
         """Return the evidence."""
         return ()
 
+    def targets(self) -> list[str]:
+        """Return what it was done to; cheap, for it is asked at each match."""
+        return []
+
 
 class ExchangeSighting(Sighting):
     """A new behaviour or a significant exchange."""
@@ -121,6 +125,10 @@ class ExchangeSighting(Sighting):
                 known = event.get(name)
                 event[name] = value if known is None or known == value else listed(known) + listed(value)
         return event
+
+    def targets(self) -> list[str]:
+        """Return the targets of the behaviour."""
+        return [str(target) for target in self.finding.behaviour.targets]
 
     def frames(self) -> tuple[Frame, ...]:
         """Return the frames of the request and of the response."""

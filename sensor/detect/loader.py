@@ -13,8 +13,6 @@ from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
 
-import sensor.ecs
-import sensor.fields
 from sensor.detect import check
 from sensor.detect.attack import TACTICS
 from sensor.detect.condition import Test, compile_condition, only, reads, some
@@ -24,9 +22,9 @@ from sensor.detect.fault import RuleFault
 from sensor.detect.rule import DEFAULT_GROUP, VARYING, Rule
 from sensor.detect.source import Document
 from sensor.detect.value import Misfit
-from sensor.vocabulary import Vocabulary, nearest
+from sensor.vocabulary import Vocabulary, gather, nearest
 
-COMMON: Final = frozenset(field.name for field in (*sensor.fields.FIELDS, *sensor.ecs.FIELDS))
+COMMON: Final = frozenset(gather([]).fields)  # the words of no protocol
 QUOTED: Final = re.compile(r"'(.+?)'")
 
 # Where pySigma's complaint belongs: the first words of its exceptions' names.
@@ -53,12 +51,14 @@ PLACES: Final = {
 class Loader:
     """Takes documents, gathers faults, gives a RuleSet."""
 
-    def __init__(self, words: Vocabulary, services: tuple[str, ...]) -> None:
+    def __init__(self, words: Vocabulary) -> None:
         self.words = words
-        self.services = services
+        # A protocol's exchanges carry the name under which its fields are declared.
+        self.services = tuple(dict.fromkeys(field.name.split(".")[0] for field in words if field.name not in COMMON))
         self.faults: list[RuleFault] = []
         self.parsed: list[tuple[Document, SigmaRule | SigmaCorrelationRule | SigmaFilter]] = []
         self.names: dict[str, Document] = {}  # id and name of every rule, to refer to
+        self.silent: set[str] = set()  # rules that only feed correlations
 
     def take(self, documents: list[Document]) -> None:
         """Check and parse the documents of one file."""
@@ -66,6 +66,7 @@ class Loader:
             faults = list(check.check(document, self.words, self.services))
             self.faults += faults
             self.announce(document)
+            self.hush(document)
             parsed = self.parse(document) if not faults else None
             if parsed is not None:
                 self.parsed.append((document, parsed))
@@ -80,6 +81,14 @@ class Loader:
             if other is not document:
                 place = f"{other.path}:{other.line_of(key)}"
                 self.faults.append(document.fault((key,), f"{key} is taken", name, f"another than in {place}"))
+
+    def hush(self, document: Document) -> None:
+        """Note which rules a correlation, even a faulty one, takes for itself."""
+        part = document.data.get("correlation")
+        if isinstance(part, dict) and part.get("generate") is not True:
+            rules = part.get("rules")
+            named = rules if isinstance(rules, list) else [rules]
+            self.silent |= {rule for rule in named if isinstance(rule, str)}
 
     def parse(self, document: Document) -> SigmaRule | SigmaCorrelationRule | SigmaFilter | None:
         """Let pySigma read one document."""
@@ -114,11 +123,10 @@ class Loader:
         """Apply the filters, compile the rules, join the correlations."""
         self.tune()
         correlations = [(d, p) for d, p in self.parsed if isinstance(p, SigmaCorrelationRule)]
-        silent = {name for _, parsed in correlations if not parsed.generate for name in self.sources(parsed)}
         rules = [
             rule
             for document, parsed in self.parsed
-            if isinstance(parsed, SigmaRule) and (rule := self.rule(document, parsed, silent)) is not None
+            if isinstance(parsed, SigmaRule) and (rule := self.rule(document, parsed)) is not None
         ]
         by_name = {name: rule for rule in rules for name in (rule.id, rule.name)}
         joined = [one for d, p in correlations if (one := self.correlation(d, p, by_name)) is not None]
@@ -142,10 +150,10 @@ class Loader:
         """Return the names of the rules a correlation is fed by."""
         return [reference.reference for reference in correlation.rules or ()]
 
-    def rule(self, document: Document, parsed: SigmaRule, silent: set[str]) -> Rule | None:
+    def rule(self, document: Document, parsed: SigmaRule) -> Rule | None:
         """Compile one rule."""
         rule = describe(document, parsed)
-        rule.alerts = not silent & {rule.id, rule.name}
+        rule.alerts = not self.silent & {rule.id, rule.name}
         if rule.alerts:
             self.faults += check.check_explained(document)
         tests: list[Test] = []
@@ -208,11 +216,12 @@ class Loader:
         fed = [rules[name] for name in sources]
         groups = {rule.id: group_of(parsed, rule) for rule in fed}
         rule = describe(document, parsed)
-        rule.group_by = tuple(parsed.group_by or ())
+        if "group_by" not in (document.data.get("otsensor") or {}):
+            rule.group_by = tuple(name for name in parsed.group_by or () if name in self.words)
         rule.service = fed[0].service if len({one.service for one in fed}) == 1 else ""
         value = condition.fieldref if isinstance(condition.fieldref, str) else ""
         for one in fed:
-            self.settle(one, (*groups[one.id], *((value,) if value else ())))
+            self.settle(one, (*groups[one.id], *rule.group_by, *((value,) if value else ())))
         span_ns = parsed.timespan.seconds * 1_000_000_000
         return Correlation(rule, str(parsed.type), tuple(one.id for one in fed), span_ns, number, groups, value)
 

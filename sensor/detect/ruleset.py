@@ -14,7 +14,6 @@ from sensor.detect.fault import RuleFaults
 from sensor.detect.loader import Loader
 from sensor.detect.rule import Rule
 from sensor.detect.source import read
-from sensor.protocols import discovery
 from sensor.vocabulary import Vocabulary, vocabulary
 
 SUFFIXES: Final = (".yml", ".yaml")
@@ -43,16 +42,9 @@ class RuleSet:
         self.correlations = correlations
 
     @classmethod
-    def load(
-        cls,
-        paths: Iterable[pathlib.Path],
-        words: Vocabulary | None = None,
-        services: tuple[str, ...] | None = None,
-    ) -> "RuleSet":
+    def load(cls, paths: Iterable[pathlib.Path], words: Vocabulary | None = None) -> "RuleSet":
         """Read rule files and folders; raise RuleFaults with everything that is wrong in any of them."""
-        if services is None:
-            services = tuple(protocol.name for protocol in discovery.find())
-        loader = Loader(words or vocabulary(), services)
+        loader = Loader(words or vocabulary())
         found = files(paths)
         for path in found:
             loader.take(read(path, loader.faults))

@@ -16,6 +16,7 @@ OWN = (
     Field("words.value", "long", "Values written", many=True),
     Field("words.text", "keyword", "A text"),
     Field("words.flag", "boolean", "A flag"),
+    Field("modbus.unit_id", "long", "Of another protocol", identity=True),
 )
 WORDS = Vocabulary([*gather([]), *OWN], [*gather([]).anomalies.values(), Anomaly("length_mismatch", "")])
 
@@ -84,4 +85,4 @@ def ruleset(tmp_path, *texts, words=WORDS):
     """Load rules from texts, each a file of its own."""
     for number, text in enumerate(texts):
         pathlib.Path(tmp_path, f"rule{number}.yml").write_text(text)
-    return RuleSet.load([tmp_path], words, ("words", "modbus"))
+    return RuleSet.load([tmp_path], words)

@@ -260,7 +260,8 @@ def test_value_count_counts_different_values_of_each_group(tmp_path):
     event = found[5][0].event()
     assert event["source.ip"] == "10.0.0.1"
     assert event["ot.alert.values"] == 3
-    assert not {"destination.ip", "destination.port", "ot.unit", "source.port"} & set(event)
+    assert event["destination.ip"] == ["10.0.0.2", "10.0.0.4", "10.0.0.5"]
+    assert not {"destination.address", "destination.port", "ot.unit", "source.port"} & set(event)
     other = [finding(client=c, server=n, news="client") for c, n in ((1, 2), (8, 3), (9, 4))]
     assert [len(one) for one in fired(tmp_path, texts, other)] == [0, 0, 0]
 
@@ -304,6 +305,12 @@ def test_groups_are_bounded_and_counted(tmp_path, monkeypatch):
         detector.see(finding(client=client))
     assert len(detector.correlations[0].groups) == 10
     assert detector.counts()["correlation_groups_evicted"] == 40
+
+
+def test_two_detectors_of_one_rule_set_do_not_count_together(tmp_path):
+    texts = [rule_text(own=""), correlation("event_count", "[a-rule]", "  condition: {gte: 2}")]
+    shared = ruleset(tmp_path, *texts)
+    assert [Detector(shared).see(finding()) for _ in range(3)] == [[], [], []]
 
 
 def test_a_filter_tunes_a_rule(tmp_path):

@@ -200,13 +200,13 @@ MULTIPLYING = b"a: &a [x,x,x,x,x,x,x,x]\n" + b"".join(EIGHTFOLD)
 def test_a_file_that_is_no_rule(tmp_path, content, what):
     pathlib.Path(tmp_path, "x.yml").write_bytes(content)
     with pytest.raises(RuleFaults) as caught:
-        RuleSet.load([tmp_path], WORDS, ("words",))
+        RuleSet.load([tmp_path], WORDS)
     assert what in {fault.what for fault in caught.value.faults}
 
 
 def test_a_path_that_is_not_there(tmp_path):
     with pytest.raises(RuleFaults, match="cannot be read 'No such file"):
-        RuleSet.load([tmp_path / "none.yml"], WORDS, ("words",))
+        RuleSet.load([tmp_path / "none.yml"], WORDS)
 
 
 BASE = rule_text()
@@ -225,7 +225,7 @@ def test_a_damaged_rule_is_refused_with_faults_or_runs(tmp_path_factory, data):
     found = []
     pathlib.Path(folder, "x.yml").write_text("\n".join(lines), encoding="utf-8")
     try:
-        Detector(RuleSet.load([folder], WORDS, ("words",))).see(finding())
+        Detector(RuleSet.load([folder], WORDS)).see(finding())
     except RuleFaults as caught:
         found = caught.faults
     assert all(fault.line >= 1 and fault.what for fault in found)

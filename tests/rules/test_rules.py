@@ -1,0 +1,107 @@
+"""Every rule shipped fires on the captures it names, and stays silent on those it names."""
+
+import functools
+import os
+import pathlib
+import re
+import sys
+from unittest import mock
+
+import pytest
+
+import sensor
+from sensor.detect import attack
+from sensor.detect.rule import WORDS, slots
+from sensor.detect.ruleset import RuleSet, default_rules
+from sensor.vocabulary import vocabulary
+
+HERE = pathlib.Path(__file__).parent
+TREE = HERE.parents[1]
+SHARED = pathlib.Path(os.environ.get("OTSENSOR_CAPTURES", TREE.parent / "shared" / "captures")) / "files"
+FOLDERS = (TREE / "pcaps", HERE / "captures", SHARED)
+RULES = RuleSet.load([default_rules()])
+ALERTING = RULES.alerting()
+FIRES = [(rule.name, capture) for rule in ALERTING for capture in rule.fires_on]
+SILENT = [(rule.name, capture) for rule in ALERTING for capture in rule.silent_on]
+
+
+def found(name):
+    return next((folder / name for folder in FOLDERS if (folder / name).is_file()), None)
+
+
+def read(path):
+    """Return the alerts of a capture; rules are read once for all of them."""
+    with mock.patch.object(RuleSet, "load", return_value=RULES):
+        return sensor.read(path).alerts
+
+
+@functools.cache
+def fired(name):
+    """Return the names of the rules that fire on a capture."""
+    path = found(name)
+    if path is None:
+        pytest.skip(f"the capture {name} is not here")
+    return {alert.rule.name for alert in read(path)}
+
+
+@pytest.mark.parametrize(("rule", "capture"), FIRES)
+def test_a_rule_fires(rule, capture):
+    assert rule in fired(capture)
+
+
+@pytest.mark.parametrize(("rule", "capture"), SILENT)
+def test_a_rule_stays_silent(rule, capture):
+    assert rule not in fired(capture)
+
+
+@pytest.mark.parametrize("rule", ALERTING, ids=lambda rule: rule.name)
+def test_a_rule_has_captures_both_ways_that_come_with_it_and_explains_itself(rule):
+    own = {capture for capture in (*rule.fires_on, *rule.silent_on) if (TREE / "pcaps" / capture).is_file()}
+    assert rule.fires_on
+    assert own & set(rule.silent_on), "no capture of ours on which it stays silent"
+    assert rule.techniques, "no technique"
+    assert len(rule.explanation) >= 60
+    assert len(rule.response) >= 20
+    assert rule.path.stem == rule.name
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)+", rule.name)
+
+
+def test_every_rule_names_a_place_in_its_sentence():
+    assert all({"source", "destination", "destination.ip"} & set(slots(rule.sentence)) for rule in ALERTING)
+    assert all(name in WORDS or name in vocabulary() for rule in ALERTING for name in slots(rule.sentence))
+
+
+def test_the_three_protocols_and_the_network_have_their_rules():
+    services = [rule.service for rule in ALERTING]
+    assert all(services.count(name) >= 4 for name in ("modbus", "dnp3", "s7comm"))
+    assert len(ALERTING) >= 16
+
+
+def test_most_rules_are_decided_once_for_a_behaviour():
+    exchange = [rule for rule in RULES.rules if rule.category == "exchange"]
+    assert sum(rule.identity for rule in exchange) > 0.7 * len(exchange)
+
+
+def test_nothing_but_the_intruder_and_the_engineer_raises_an_alert_in_the_plant():
+    path = found("plant.pcapng")
+    alerts = read(path)
+    sources = {alert.fields.get("source.ip") for alert in alerts}
+    assert sources <= {"192.168.10.66", "192.168.10.12"}
+    worst = [alert for alert in alerts if alert.severity >= 99]
+    assert {alert.fields["source.ip"] for alert in worst} == {"192.168.10.66"}
+
+
+def test_forged_captures_are_those_of_their_script():
+    sys.path.insert(0, str(HERE))
+    import forge  # noqa: PLC0415
+
+    made = {name: forge.pcap(frames) for name, frames in forge.captures().items()}
+    assert made == {path.name: path.read_bytes() for path in (HERE / "captures").iterdir()}
+
+
+def test_the_table_of_techniques_is_whole():
+    table = attack.techniques()
+    assert len(table) == 97
+    assert table["T0855"].successor == "T1692.001"
+    assert all(technique.successor in table for technique in table.values() if technique.successor)
+    assert {tactic for technique in table.values() for tactic in technique.tactics} == set(attack.TACTICS)
