@@ -24,7 +24,14 @@ ACKS = 0.39  # of the answers are acknowledged by an empty segment of their own
 START = 1_750_000_000_000_000  # us
 STEP = 20  # us between packets: a 50,000 packets a second mirror port
 
+LEAST = 60  # bytes of an Ethernet frame without its check sequence
+
 Exchange = tuple[bytes, bytes]
+
+
+def checksum(data: bytes) -> bytes:
+    """Return the Internet checksum (RFC 1071): a frame with a wrong one is another case, for every reader."""
+    return (0xFFFF - int.from_bytes(data + b"\0" * (len(data) & 1), "big") % 0xFFFF).to_bytes(2, "big")
 
 
 class Connection:
@@ -40,18 +47,21 @@ class Connection:
     def frame(self, direction: int, payload: bytes, flags: int = 0x18) -> bytes:
         """Return the next frame of one direction."""
         source, destination = self.ends[direction], self.ends[1 - direction]
-        header = struct.pack(
-            ">6s6sHBBHHHBBHIIHHIIBBHHH",
-            b"\x00\x1b\x1b" + destination.to_bytes(3, "big"), b"\x00\x0e\x8c" + source.to_bytes(3, "big"), 0x0800,
-            0x45, 0, 40 + len(payload), self.identification[direction], 0x4000, 64, 6, 0,
-            0x0A000000 + source, 0x0A000000 + destination,
-            self.ports[direction], self.ports[1 - direction],
-            self.sequence[direction], self.sequence[1 - direction], 0x50, flags, 8192,
-            (self.sequence[direction] * 7 + len(payload)) & 0xFFFF, 0,
+        addresses = struct.pack(">II", 0x0A000000 + source, 0x0A000000 + destination)
+        ip = struct.pack(">BBHHHBBH", 0x45, 0, 40 + len(payload), self.identification[direction], 0x4000, 64, 6, 0)
+        tcp = struct.pack(
+            ">HHIIBBHHH", self.ports[direction], self.ports[1 - direction],
+            self.sequence[direction], self.sequence[1 - direction], 0x50, flags, 8192, 0, 0,
         )  # fmt: skip
+        around = addresses + struct.pack(">HH", 6, 20 + len(payload))  # the pseudo-header
         self.identification[direction] = self.identification[direction] % 65535 + 1
         self.sequence[direction] = (self.sequence[direction] + len(payload) + (flags & 2) // 2) & 0xFFFFFFFF
-        return header + payload
+        frame = (
+            b"\x00\x1b\x1b" + destination.to_bytes(3, "big") + b"\x00\x0e\x8c" + source.to_bytes(3, "big") + b"\x08\x00"
+            + ip[:10] + checksum(ip + addresses) + addresses
+            + tcp[:16] + checksum(around + tcp + payload) + tcp[18:] + payload
+        )  # fmt: skip
+        return frame.ljust(LEAST, b"\x00")
 
     def handshake(self) -> Iterator[bytes]:
         """Open it."""
@@ -68,12 +78,14 @@ class Connection:
             yield self.frame(0, b"", 0x10)
 
 
+def record(data: bytes) -> bytes:
+    """Wrap bytes as TLS application data (RFC 8446, 5.1)."""
+    return b"\x17\x03\x03" + struct.pack(">H", len(data)) + data
+
+
 def it_exchange(chance: random.Random) -> Exchange:
     """Return an encrypted-looking exchange of the office network."""
-    return (
-        b"\x17\x03\x03" + chance.randbytes(chance.randrange(60, 400)),
-        b"\x17\x03\x03" + chance.randbytes(chance.randrange(200, 1400)),
-    )
+    return record(chance.randbytes(chance.randrange(60, 400))), record(chance.randbytes(chance.randrange(200, 1400)))
 
 
 def connections(steady: bool, chance: random.Random) -> dict[str, list[Connection]]:
