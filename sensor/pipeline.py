@@ -29,6 +29,7 @@ class Line:
         self.learner = Learner(findings)
         self.flows = Flows(self.learner, protocols, messages, places)
         self.decoder = Decoder()
+        self.flowing: i64 = FLOWING  # kinds of frames from here on are handed to `flows`
         self.kinds: dict[int, vec[i64]] = {}  # source -> frames of each kind
         self.frames: i64 = 0
         self.bytes: i64 = 0  # on the wire
@@ -45,7 +46,7 @@ class Line:
             kinds = vec[i64]([0] * len(KIND_NAMES))
             self.kinds[block.source] = kinds
         data, index, decoder, flows = block.data, block.index, self.decoder, self.flows
-        segment = decoder.segment
+        segment, flowing = decoder.segment, self.flowing
         segment.source = block.source
         links = vec[i64]([interface.link_type for interface in block.interfaces])
         for record in range(block.first, block.last):
@@ -67,7 +68,7 @@ class Line:
             )
             self.time = time
             kinds[kind] += 1
-            if kind >= FLOWING:
+            if kind >= flowing:
                 flows.see(segment)
         self.frames += block.last - block.first
 
