@@ -65,7 +65,7 @@ def load(path: pathlib.Path) -> Config:
 def check(root: yaml.Node, path: str) -> Iterator[str]:
     """Say what is wrong, each with file and line."""
     if not isinstance(root, yaml.MappingNode):
-        yield f"{place(path, root)}: expected keys with values, found a {root.id}"
+        yield f"{place(path, root)}: expected keys with values, found {kind(root)}"
         return
     for key, value in root.value:
         if key.value not in KEYS:
@@ -74,19 +74,24 @@ def check(root: yaml.Node, path: str) -> Iterator[str]:
         elif key.value in ("interfaces", "assets"):
             yield from check_names(key.value, value, path)
         elif not isinstance(value, yaml.ScalarNode):
-            yield f"{place(path, value)}: {key.value} is a name, found a {value.id}"
+            yield f"{place(path, value)}: {key.value} is a name, found {kind(value)}"
 
 
 def check_names(key: str, value: yaml.Node, path: str) -> Iterator[str]:
     """Check a mapping of names to names; those of assets must be addresses."""
     if not isinstance(value, yaml.MappingNode):
-        yield f"{place(path, value)}: {key} is a list of 'name: value' lines, found a {value.id}"
+        yield f"{place(path, value)}: {key} is a list of 'name: value' lines, found {kind(value)}"
         return
     for name, text in value.value:
         if not isinstance(text, yaml.ScalarNode):
-            yield f"{place(path, text)}: {key}.{name.value} is a name, found a {text.id}"
+            yield f"{place(path, text)}: {key}.{name.value} is a name, found {kind(text)}"
         if key == "assets" and not is_address(str(name.value)):
             yield f"{place(path, name)}: {name.value!r} is not an IP or MAC address"
+
+
+def kind(node: yaml.Node) -> str:
+    """Name what a node is."""
+    return {"MappingNode": "a mapping", "SequenceNode": "a list"}.get(type(node).__name__, "a plain value")
 
 
 def place(path: str, node: yaml.Node) -> str:

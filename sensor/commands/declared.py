@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from sensor.commands.exits import OK, WRONG
 from sensor.commands.listing import FORMATS, show_rows
 from sensor.console import tables, views, words
+from sensor.detect.rule import SEVERITY
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.vocabulary import vocabulary
 
@@ -73,7 +74,7 @@ def rules(options: argparse.Namespace) -> int:
     rows = [
         {"protocol": rule.service or "any", "level": rule.level, "title": rule.title, "id": rule.id,
          "techniques": list(rule.techniques), "file": pathlib.Path(rule.path).name, "line": rule.line}
-        for rule in sorted(found.alerting(), key=lambda rule: (rule.service, -rule.severity, rule.title))
+        for rule in sorted(found.alerting(), key=lambda rule: (rule.service, -SEVERITY[rule.level], rule.title))
     ]  # fmt: skip
     show_rows("Rules", RULE_COLUMNS, rows, options.format)
     return OK

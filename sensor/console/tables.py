@@ -46,8 +46,8 @@ def for_people(title: str, columns: Iterable[Column], rows: Iterable[Mapping[str
             column.title, justify="right" if column.right else "left", no_wrap=not column.wrap, ratio=column.ratio,
             overflow="fold" if column.wrap else "ellipsis",
         )  # fmt: skip
-    for cells in zip(*(cells for _, cells in filled), strict=True):
-        table.add_row(*cells)
+    for line in zip(*(cells for _, cells in filled), strict=True):
+        table.add_row(*line)
     return table
 
 
