@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from sensor.alert.alert import Alert
     from sensor.behaviour.behaviour import Behaviour
+    from sensor.capture.block import Block
     from sensor.capture.source import Source
     from sensor.contract import Message
     from sensor.inventory.asset import Asset
@@ -97,10 +98,12 @@ class Reading:
         self.stopped = True
 
     def _blocks(self, *, messages: bool) -> Iterator[None]:
-        line = self.line = Line(self.recorder, self.protocols, messages, self._places())
+        places: dict[tuple[int, int], tuple[str, str]] = {}  # (file, interface) -> site and segment
+        line = self.line = Line(self.recorder, self.protocols, messages, places)
         self.files.extend(source.path for source in self.captures.sources)
         self.store.files = self.files
         for block in self.captures.blocks():
+            self._place(block, places)
             line.run(block)
             self.recorder.tick(line.time)
             yield
@@ -111,13 +114,13 @@ class Reading:
         self.done = True
         yield
 
-    def _places(self) -> dict[tuple[int, int], tuple[str, str]]:
-        """Return site and segment by file: a file is known by its path or its name."""
-        return {
-            (source.number, interface): self.options.config.place(source.path, pathlib.Path(source.path).name)
-            for source in self.captures.sources
-            for interface in (-1,)
-        }
+    def _place(self, block: Block, places: dict[tuple[int, int], tuple[str, str]]) -> None:
+        """Say where the interfaces of a block look: known by the file's path, its name, or the interface's name."""
+        for number, interface in enumerate(block.interfaces):
+            if (block.source, number) not in places:
+                path = self.files[block.source]
+                names = (path, pathlib.Path(path).name, interface.name)
+                places[block.source, number] = self.options.config.place(*names)
 
     def close(self) -> None:
         """Close the store."""

@@ -60,9 +60,9 @@ class Lanes:
         self.by_interface: dict[tuple[int, int], Place] = {}
         self.overflow: Lane | None = None
         # The last one, since the next frame mostly comes from there too
-        self.place = self.place_of(0, 0)
-        self.source: i64 = 0
-        self.interface: i64 = 0
+        self.place = Place("", "")
+        self.source: i64 = -1
+        self.interface: i64 = -1
 
     def find(self, segment: Segment) -> Lane:
         """Return the lane of a frame."""
