@@ -11,6 +11,7 @@ import argparse
 import pathlib
 import random
 import struct
+import sys
 from typing import TYPE_CHECKING
 
 from bench import dnp3, modbus, s7
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 HERE = pathlib.Path(__file__).parent
+KINDS = ("steady", "distinct")
 SHARES = (("modbus", 0.60), ("dnp3", 0.15), ("s7", 0.15), ("it", 0.10))
 ACKS = 0.39  # of the answers are acknowledged by an empty segment of their own
 START = 1_750_000_000_000_000  # us
@@ -140,17 +142,25 @@ def write(path: pathlib.Path, steady: bool, packets: int, seed: int = 1) -> None
             file.write(struct.pack("<IIII", time // 1_000_000, time % 1_000_000, len(frame), len(frame)) + frame)
 
 
+def ready(kind: str, packets: int, folder: pathlib.Path = HERE) -> pathlib.Path:
+    """Return one of the captures; it is written anew when what writes it has changed since."""
+    path = folder / f"{kind}-{packets}.pcap"
+    writers = [pathlib.Path(str(module.__file__)) for module in (sys.modules[__name__], modbus, dnp3, s7)]
+    if not path.exists() or path.stat().st_mtime < max(writer.stat().st_mtime for writer in writers):
+        part = path.with_suffix(".part")  # an interrupted one is no capture
+        write(part, kind == "steady", packets)
+        part.replace(path)
+    return path
+
+
 def main() -> None:
-    """Write both captures beside this file unless they are there."""
+    """Write both captures beside this file."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--packets", type=int, default=1_000_000)
     parser.add_argument("--folder", type=pathlib.Path, default=HERE)
     options = parser.parse_args()
-    for name, steady in (("steady", True), ("distinct", False)):
-        path = options.folder / f"{name}-{options.packets}.pcap"
-        if not path.exists():
-            write(path, steady, options.packets)
-        print(path)
+    for kind in KINDS:
+        print(ready(kind, options.packets, options.folder))
 
 
 if __name__ == "__main__":
