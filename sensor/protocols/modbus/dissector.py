@@ -22,23 +22,23 @@ from sensor.contract import (
     Malformed,
     Message,
 )
-from sensor.protocols.modbus.dissect import ADDRESSES, MAX_READ_BITS, MAX_READ_WORDS, read_request, read_response
+from sensor.protocols.modbus.boundary import may_begin_rtu, may_begin_tcp
+from sensor.protocols.modbus.checks import ADDRESSES
+from sensor.protocols.modbus.dissect import read_request, read_response
 from sensor.protocols.modbus.message import ModbusMessage
 from sensor.protocols.modbus.pairing import UMAS_POLLS, Pairing, shape
+from sensor.protocols.modbus.points import MAX_READ_BITS, MAX_READ_WORDS
 from sensor.protocols.modbus.wire import (
     EITHER,
     LENGTH_AT,
     LONGEST,
     LONGEST_TOLERATED,
-    MORE_NEEDED,
     PROTOCOL_AT,
     REQUEST,
     SHORTEST,
     UNIT_AT,
     is_whole,
     part,
-    request_length,
-    response_length,
     rtu_length,
     side,
     word,
@@ -74,7 +74,7 @@ class ModbusDissector(Pairing):
 
     def _rtu_frame(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
         """Return where the CRC fits; after lost bytes only a function whose length is known is believed."""
-        if self.lost >> direction & 1 == 1 and not _may_begin_rtu(data, start, end):
+        if self.lost >> direction & 1 == 1 and not may_begin_rtu(data, start, end):
             return BAD_CHECKSUM
         length = rtu_length(data, start, end)
         if length > 0:
@@ -87,7 +87,7 @@ class ModbusDissector(Pairing):
         if length < SHORTEST or length > LONGEST_TOLERATED:
             return BAD_LENGTH
         if self.lost >> direction & 1 == 1:
-            if not _may_begin_tcp(data, start, end):
+            if not may_begin_tcp(data, start, end):
                 return NOT_THIS_PROTOCOL
         elif word(data, start + PROTOCOL_AT) == 0:
             return whole
@@ -290,37 +290,5 @@ class ModbusDissector(Pairing):
 
     def _may_begin(self, data: bytes, here: i64, end: i64) -> bool:
         if self.is_rtu:
-            return _may_begin_rtu(data, here, end)
-        return _may_begin_tcp(data, here, end)
-
-
-def _may_begin_tcp(data: bytes, here: i64, end: i64) -> bool:
-    """Tell whether nothing that is there contradicts an ADU of a public function at `here`."""
-    left = end - here
-    if (left > PROTOCOL_AT and data[here + PROTOCOL_AT] != 0) or (left > 3 and data[here + 3] != 0):
-        return False
-    if left <= UNIT_AT + 1:
-        return left <= LENGTH_AT or data[here + LENGTH_AT] <= LONGEST_TOLERATED >> 8
-    length = word(data, here + LENGTH_AT)
-    at = here + UNIT_AT + 1
-    if length < SHORTEST or length > LONGEST_TOLERATED or (length > LONGEST and data[at] != 90):
-        return False
-    if length <= left - UNIT_AT:
-        return is_whole(data, at, at - 1 + length)
-    size = length - 1
-    asks = request_length(data, at, end)
-    answers = response_length(data, at, end)
-    return asks in (size, MORE_NEEDED) or answers in (size, MORE_NEEDED) or _is_open(data, at)
-
-
-def _is_open(data: bytes, at: i64) -> bool:
-    """Tell whether a function leaves its length open: UMAS, query data, other encapsulated interfaces."""
-    return data[at] in (8, 43, 90)
-
-
-def _may_begin_rtu(data: bytes, here: i64, end: i64) -> bool:
-    if end - here < 2:
-        return True
-    asks = request_length(data, here + 1, end)
-    answers = response_length(data, here + 1, end)
-    return (asks >= 0 or answers >= 0) and rtu_length(data, here, end) >= 0
+            return may_begin_rtu(data, here, end)
+        return may_begin_tcp(data, here, end)
