@@ -48,7 +48,10 @@ fuzz: install ## many more hostile inputs than the tests take time for
 docs: install ## write the generated pages of docs/ anew
 	@$(BIN)/python -m sensor.docs
 
+picture: ## draw the README's picture anew, from a run
+	@$(BIN)/python docs/picture.py
+
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test lint type bench conformance fuzz docs golden
+.PHONY: help install run test lint type bench conformance fuzz docs picture golden

@@ -29,6 +29,7 @@ ACTION_STYLES: Final = {
     **dict.fromkeys(("program_upload", "file"), "magenta"),
     "identify": "cyan",
 }
+QUIET_OUTCOMES: Final = frozenset(("unsolicited", "no_answer_due"))  # nothing was asked, so nothing failed
 
 
 def level(row: Mapping[str, Any]) -> Text:
@@ -60,11 +61,12 @@ def services(row: Mapping[str, Any]) -> Text:
 
 
 def outcomes(row: Mapping[str, Any]) -> Text:
-    """Return how it ended, where that is not "always accepted"."""
-    found = row["outcomes"]
-    if set(found) == {"accepted"}:
+    """Return how it ended where that is not simply "accepted": "3 refused"."""
+    odd = {name: count for name, count in row["outcomes"].items() if name != "accepted"}
+    if not odd:
         return Text("accepted", style="dim")
-    return Text(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in found.items()), style="yellow")
+    told = ", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in odd.items())
+    return Text(told, style="dim" if set(odd) <= QUIET_OUTCOMES else "yellow")
 
 
 def make(row: Mapping[str, Any]) -> Text:
@@ -94,8 +96,8 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("address", lambda r: safe(r["address"])),
         Column("name", lambda r: safe(r["name"])),
         Column("role", lambda r: Text(r["role"].replace("_", " "), style="bold")),
-        Column("why", lambda r: safe(r["reason"]), wrap=True, ratio=4),
-        Column("vendor, model", make, wrap=True, ratio=2),
+        Column("why", lambda r: safe(r["reason"]), wrap=True, ratio=3),
+        Column("vendor, model", make, wrap=True, ratio=3),
         Column("units", units),
         Column("serves", services),
         Column("vlan", lambda r: safe(r["vlan"])),
@@ -111,7 +113,7 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("times", lambda r: f"{r['count']:,}", right=True),
         Column("how often", lambda r: cadence(r["interval_mean"] or 0), right=True),
         Column("answered in", lambda r: mean(r, "latency"), right=True),
-        Column("outcome", outcomes, wrap=True, ratio=1),
+        Column("outcome", outcomes, wrap=True, ratio=2),
     ),
     "alerts": (
         Column("level", level),

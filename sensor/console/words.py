@@ -41,7 +41,7 @@ def cadence(ns: float) -> str:
     """Write how often something happens, from its mean interval in ns: "4.0/s", "every 12 s"."""
     if ns <= 0:
         return ""
-    if ns < NS:
+    if ns < 1.5 * NS:
         return f"{NS / ns:.1f}/s"
     return f"every {duration(ns)}"
 
