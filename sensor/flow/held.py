@@ -10,6 +10,7 @@ from mypy_extensions import i64
 MASK: Final = 0xFFFFFFFF
 MAX_HELD: Final = 64  # segments: a 64 KiB window of full segments is 45
 MAX_HELD_BYTES: Final = 262_144  # of one direction: four unscaled windows
+HELD_COST: Final = 160  # bytes an item takes beside its data, counted with it: one-byte segments are not free
 
 
 class Held:
@@ -27,15 +28,19 @@ class Held:
         self.number = number
         self.source = source
 
+    def size(self) -> i64:
+        """Return the bytes it takes."""
+        return HELD_COST + i64(len(self.data))
+
 
 class Hole:
     """What waits behind the first missing byte of one direction."""
 
     def __init__(self, time: i64, peer_packets: i64) -> None:
         self.items: list[Held] = []  # by sequence, without overlaps
-        self.bytes: i64 = 0
+        self.bytes: i64 = 0  # that all of it takes
         self.time = time  # when it opened, or was last partly filled
-        self.peer_packets = peer_packets  # what the other side had sent by then
+        self.peer_packets = peer_packets  # what the other side had sent when it opened
         self.differs = False  # the last insertion overlapped with other bytes
 
     def insert(self, base: i64, new: Held) -> bool:
@@ -64,12 +69,13 @@ class Hole:
     def add(self, kept: list[Held], new: Held, begin: i64, low: i64, high: i64) -> bool:
         """Add the part of `new` from `low` to `high`, offsets like its own `begin`; false when there is no room."""
         data = new.data[low - begin : high - begin]
-        if len(kept) >= MAX_HELD or self.bytes + i64(len(data)) > MAX_HELD_BYTES or len(self.items) >= MAX_HELD:
+        size = HELD_COST + i64(len(data))
+        if len(kept) >= MAX_HELD or self.bytes + size > MAX_HELD_BYTES or len(self.items) >= MAX_HELD:
             return False
         sequence = (new.sequence + low - begin) & MASK
         there = max(low, min(high, begin + new.length - new.cut))
         kept.append(Held(sequence, high - low, high - there, data, new.time, new.number, new.source))
-        self.bytes += i64(len(data))
+        self.bytes += size
         return True
 
     def compare(self, old: Held, low: i64, new: Held, begin: i64) -> None:
@@ -87,7 +93,7 @@ class Hole:
     def take(self) -> Held:
         """Return the first segment, which is no longer held."""
         item = self.items.pop(0)
-        self.bytes -= i64(len(item.data))
+        self.bytes -= item.size()
         return item
 
     def discard(self, before: i64) -> i64:
@@ -98,5 +104,5 @@ class Hole:
             self.items = kept
             self.bytes = 0
             for item in kept:
-                self.bytes += i64(len(item.data))
+                self.bytes += item.size()
         return discarded

@@ -11,6 +11,7 @@ from sensor.flow.counts import MAX_BUFFERED, Counts
 from sensor.flow.flow import Half
 
 MAX_BUFFER: Final = 66_560  # bytes of one direction: the longest frame has a 16-bit length and a header before it
+MAX_PIECES: Final = 16  # kept apart: a frame sent two bytes at a time would take thirty times its size
 
 
 def keep(half: Half, data: bytes, start: i64, end: i64, counts: Counts) -> bool:
@@ -20,6 +21,8 @@ def keep(half: Half, data: bytes, start: i64, end: i64, counts: Counts) -> bool:
         drop(half, counts)
         counts.partials_lost += 1
         return False
+    if len(half.pieces) >= MAX_PIECES:
+        half.pieces = [b"".join(half.pieces)]
     half.pieces.append(data[start:end])
     half.waiting += length
     counts.buffered_bytes += length

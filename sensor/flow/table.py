@@ -13,7 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from sensor.contract import Protocol, Sink
-from sensor.decode.kinds import FLOWING, ICMP, TCP, UDP
+from sensor.decode.kinds import ICMP, TCP, UDP
 from sensor.decode.segment import ACK, SYN, Segment
 from sensor.flow.clock import SECOND, Clock
 from sensor.flow.counts import Counts
@@ -43,6 +43,8 @@ from sensor.flow.tcp import Order
 from sensor.flow.watch import Watch
 
 MAX_FLOWS: Final = 65_536  # about 2 kB each: 130 MB; a large plant has some thousands at a time
+
+UNSTEADY: Final = 4_096  # frames for which a clock that was set back is not trusted
 
 # The lists of idle flows, in the order in which a full table evicts: first what is over or never began
 OVER: Final = 0
@@ -78,6 +80,8 @@ class Flows:
         self.idle: list[Idle] = [Idle(timeout) for timeout in TIMEOUTS]
         self.nobody = nobody()
         self.swept_at: i64 = 0  # frames seen at the last sweep
+        self.resets: i64 = 0  # of the clock, as far as they were noticed
+        self.reset_at: i64 = 0  # frames seen at the last of them
 
     def see(self, segment: Segment) -> None:
         """Take one segment of a kind that belongs to a conversation."""
@@ -101,8 +105,6 @@ class Flows:
                 key += bytes((segment.protocol & 0xFF,))
             half = lane.other.get(key)
         if half is None:
-            if kind < FLOWING or len(segment.key) < 12:
-                return
             half = self.open(lane, segment, key, segment.flags & (SYN | ACK) == SYN)
         elif kind == TCP and (segment.flags & SYN != 0 or half.reborn >= 0):
             half = self.renew(lane, half, segment)
@@ -143,11 +145,15 @@ class Flows:
         """Capture time went on to `time`, with or without a frame."""
         if not self.clock.advance(time):
             return
-        if self.clock.resets > 0:
-            # A clock that was set back may be so again and again: a sweep is paid for by frames.
-            if self.tally.frames - self.swept_at < len(self.watch.flows) // 16:
-                return
-            self.swept_at = self.tally.frames
+        frames = self.tally.frames
+        if self.clock.resets != self.resets:
+            self.resets = self.clock.resets
+            self.reset_at = frames
+        # A clock that goes to and fro would have a sweep for every frame: so many frames must pay for each.
+        unsteady = self.resets > 0 and frames - self.reset_at < UNSTEADY
+        if unsteady and frames - self.swept_at < len(self.watch.flows) // 16:
+            return
+        self.swept_at = frames
         self.sweep(self.clock.second())
 
     def finish(self) -> None:
@@ -209,6 +215,7 @@ class Flows:
         self.idle[flow.queue].add(flow)
         self.tally.flows += 1
         self.tally.flows_opened += 1
+        learn_mac(flow.sender(half.direction), segment)
         self.sink.opened(flow)
         return half
 

@@ -196,7 +196,8 @@ class Order:
         if half.hole is None:
             self.deliver(flow, half, segment.data, start, segment.end, missing, segment)
         else:
-            self.insert(flow, half, segment, half.next, segment.data[start : segment.end], total - behind)
+            data = segment.data[start : segment.end] if flow.read() else b""
+            self.insert(flow, half, segment, half.next, data, total - behind)
 
     def compare(self, flow: Flow, half: Half, segment: Segment, behind: i64) -> None:
         """Compare a repeat with the bytes that wait for the rest of their frame, the only ones still here."""
@@ -254,12 +255,8 @@ class Order:
             self.settle(flow, half)
 
     def hold(self, flow: Flow, half: Half, segment: Segment, sequence: i64, total: i64) -> None:
-        """Keep a segment that came before its turn, unless its turn has just come."""
+        """Keep a segment that came before its turn."""
         if half.hole is None:
-            if self.acknowledged(half, sequence):
-                self.lose(flow, half, sequence, segment.time, segment.number)
-                self.deliver(flow, half, segment.data, segment.start, segment.end, segment.missing, segment)
-                return
             half.hole = Hole(segment.time, flow.peer(half).packets)
             self.watch.add(flow)
         elif 0 < (half.hole.end() - sequence) & MASK < BEFORE:
@@ -288,11 +285,10 @@ class Order:
         self.settle(flow, half)
         if half.next != base:
             hole.time = segment.time
-            hole.peer_packets = flow.peer(half).packets
 
     def keep(self, hole: Hole, base: i64, new: Held) -> bool:
         """Hold a segment; false when there is no room."""
-        if self.counts.buffered_bytes + i64(len(new.data)) > MAX_BUFFERED:
+        if self.counts.buffered_bytes + new.size() > MAX_BUFFERED:
             return False
         before = hole.bytes
         room = hole.insert(base, new)
@@ -318,7 +314,7 @@ class Order:
         """Hand on the first held segment, which is next."""
         item = hole.take()
         size: i64 = len(item.data)
-        self.counts.buffered_bytes -= size
+        self.counts.buffered_bytes -= item.size()
         half.next = (half.next + item.length - item.cut) & MASK
         if size > 0:
             self.recognition.feed(flow, half, item.data, 0, size, item.time, item.number, item.source)

@@ -42,8 +42,9 @@ def test_a_message_over_several_frames_is_given_as_all_its_frames():
     client, server = pair(wire)
     client.send(ask("long"))
     server.send(ask("one", b"P") + answer("two"))
-    [(_, last)] = wire.sink.exchanges
-    assert last == ask("one", b"P") + answer("two")
+    client.send(ask("short"))
+    server.send(answer("three"))
+    assert [last for _, last in wire.sink.exchanges] == [ask("one", b"P") + answer("two"), answer("three")]
 
 
 def test_every_message_is_dissected_when_somebody_asked():

@@ -172,6 +172,23 @@ def test_a_glance_that_forgot_its_exchange_is_our_fault():
     assert wire.counts()["dissector_failed"] == 1
 
 
+@pytest.mark.parametrize("where", [-5, 0, 1_000_000])
+def test_a_resync_that_points_nowhere_gives_up_the_segment(where):
+    class Lost(Toy):
+        def resync(self, data, start, end, direction):
+            return where and start + where
+
+    protocol = ToyProtocol()
+    protocol.dissector = Lost
+    wire = Wire([protocol])
+    client, server = pair(wire)
+    client.send(ask("1"))
+    client.send(b"garbage" + ask("passed over"))
+    client.send(ask("2"))
+    server.send(answer("a") + answer("b"))
+    assert wire.sink.said() == ["1/a", "2/b"]
+
+
 class Liar(Toy):
     """Says that every frame is very long."""
 
@@ -233,6 +250,17 @@ def test_a_frame_sent_byte_by_byte():
     assert wire.sink.said() == ["slowly/yes"]
 
 
+def test_small_pieces_take_little_more_than_their_bytes():
+    wire = Wire(liars(60_000))
+    client, _ = pair(wire)
+    client.send(ask("q"))
+    for _ in range(5_000):
+        client.send(b"ab")
+    half = wire.sink.flows[0].forth
+    assert len(half.pieces) <= partial.MAX_PIECES
+    assert sum(map(len, half.pieces)) == half.waiting == 10_005
+
+
 # --- Which protocol it is ---------------------------------------------------------------------------------
 
 
@@ -264,6 +292,19 @@ def test_more_keeps_the_payload_and_both_directions_are_read_in_their_order():
     server.send(answer("early")[3:])
     assert wire.sink.said() == ["q/early"]
     assert wire.sink.exchanges[0][0].request_number == 6
+
+
+def test_what_waited_for_a_probe_is_read_before_what_decided():
+    class Careful(ToyProtocol):
+        def probe(self, data, start, end, direction):
+            return YES if end - start > 10 else MORE
+
+    wire = Wire([Careful()])
+    client, server = pair(wire)
+    client.send(ask("q"))
+    server.send(answer("long enough"))
+    assert wire.sink.said() == ["q/long enough"]
+    assert wire.sink.exchanges[0][0].request_number == 4
 
 
 def test_what_waits_for_a_probe_is_bounded():
@@ -330,11 +371,22 @@ def test_a_wrong_recognition_is_withdrawn_and_the_next_protocol_has_its_turn():
         def probe(self, data, start, end, direction):
             return YES
 
-    wire = Wire([Eager("eager", ports=(1,), magic=0), ToyProtocol("toy", ports=(2,))])
+        def dissector(self):
+            taken.append(self.name)
+            return super().dissector()
+
+    class Other(ToyProtocol):
+        def dissector(self):
+            taken.append(self.name)
+            return super().dissector()
+
+    taken = []
+    wire = Wire([Eager("eager", ports=(1,)), Other("other", ports=(2,))])
     client, server = pair(wire, ports=(50000, 9999))
     client.send(b"not for the eager one")
     client.send(ask("q"))
     server.send(answer("a"))
+    assert taken == ["eager", "other"]
     assert wire.counts()["withdrawn"] == 1
     assert wire.sink.said() == ["q/a"]
     assert wire.sink.oddities == []

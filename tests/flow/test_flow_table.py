@@ -1,9 +1,10 @@
+# ruff: noqa: ARG002  # an interface is kept, whatever its user needs of it
 """The table: bounds, timeouts, networks, endpoints, doubled frames, clocks that misbehave."""
 
 import gc
 
 import pytest
-from flow_kit import ACK, FIN, MS, RST, SECOND, START, SYN, Wire, answer, ask, pair
+from flow_kit import ACK, FIN, MS, RST, SECOND, START, SYN, Toy, ToyProtocol, Wire, answer, ask, pair
 
 from sensor.decode import kinds
 from sensor.flow import lanes, table
@@ -148,6 +149,7 @@ def test_frames_a_little_out_of_time_change_nothing():
 def test_a_clock_set_back_neither_ends_flows_nor_stops_their_timeouts():
     wire = Wire()
     wire.put(A, B, b"x", kind=kinds.UDP)
+    wire.put(("10.0.0.4", 1), B, b"silent from now on", kind=kinds.UDP)
     wire.time -= 86_400 * SECOND
     wire.put(A, B, b"y", kind=kinds.UDP)
     wire.put(("10.0.0.3", 1), B, b"y", kind=kinds.UDP)
@@ -155,7 +157,7 @@ def test_a_clock_set_back_neither_ends_flows_nor_stops_their_timeouts():
     wire.flows.tick(wire.time + 100 * SECOND)
     assert wire.sink.ended == []
     wire.flows.tick(wire.time + 300 * SECOND)
-    assert len(wire.sink.ended) == 2
+    assert len(wire.sink.ended) == 3
 
 
 def test_one_frame_from_the_far_future_costs_no_more_than_the_flows_of_then():
@@ -168,6 +170,24 @@ def test_one_frame_from_the_far_future_costs_no_more_than_the_flows_of_then():
         client.send(ask(str(number)))
         server.send(answer("b"))
     assert wire.sink.said() == ["1/a", "2/b", "3/b"]
+
+
+def test_a_clock_that_goes_to_and_fro_does_not_cost_a_sweep_for_every_frame():
+    class Counting(Toy):
+        expired = 0
+
+        def expire(self, time):
+            Counting.expired += 1
+
+    protocol = ToyProtocol()
+    protocol.dissector = Counting
+    wire = Wire([protocol])
+    for port in range(320):
+        wire.put(("10.0.0.1", port), B, ask("q"), kind=kinds.UDP, wait=1000)
+    Counting.expired = 0
+    for number in range(200):
+        wire.put(A, B, b"x", kind=kinds.UDP, wait=(20 * SECOND, -20 * SECOND)[number % 2])
+    assert 320 <= Counting.expired <= 200 * 20
 
 
 # --- Bounds -----------------------------------------------------------------------------------------------
@@ -245,6 +265,16 @@ def test_an_ended_flow_is_freed_without_the_garbage_collector():
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_an_ended_flow_keeps_no_other_alive():
+    wire = Wire()
+    for port in range(3):
+        wire.put(("10.0.0.1", port), B, flags=SYN)
+    wire.flows.finish()
+    for flow in wire.sink.ended:
+        assert flow.older.number == flow.newer.number == flow.forth.flow.number == flow.back.flow.number == -1
+        assert flow.table == {}
 
 
 # --- Where it was seen ------------------------------------------------------------------------------------
