@@ -27,7 +27,8 @@ def compile_condition(node: Any, words: Vocabulary, misfits: list[Misfit]) -> Te
     if isinstance(node, ConditionAND):
         return every([compile_condition(argument, words, misfits) for argument in node.args])
     if isinstance(node, ConditionOR):
-        return some([compile_condition(argument, words, misfits) for argument in node.args])
+        tests = [compile_condition(argument, words, misfits) for argument in node.args]
+        return one_of(node, words) or some(tests)
     if isinstance(node, ConditionNOT):
         inner = compile_condition(node.args[0], words, misfits)
         return lambda event: not inner(event)
@@ -57,6 +58,24 @@ def every(tests: list[Test]) -> Test:
 def some(tests: list[Test]) -> Test:
     """Return a test that holds when one holds."""
     return lambda event: any(test(event) for test in tests)
+
+
+def one_of(node: ConditionOR, words: Vocabulary) -> Test | None:
+    """Return a test of one field against several plain texts as one look-up; None when it is something else."""
+    values = {plain(argument) for argument in node.args}
+    names = {getattr(argument, "field", "") for argument in node.args}
+    field = words.get(next(iter(names)))
+    if None in values or len(names) != 1 or field is None or field.type != "keyword":
+        return None
+    return lambda event: seen(event.get(field.name), lambda found: str(found).lower() in values)
+
+
+def plain(node: Any) -> str | None:
+    """Return the text (lower case) a leaf compares with as a whole, without regard to case; None for other leaves."""
+    value = getattr(node, "value", None)
+    if type(value) is not SigmaString or value.contains_special():
+        return None
+    return "".join(str(part) for part in value.s).lower()
 
 
 def leaf(name: str, value: SigmaType, words: Vocabulary) -> Test:
@@ -131,7 +150,5 @@ def only(node: Any, name: str) -> frozenset[str] | None:
         return None if None in parts else frozenset().union(*(part for part in parts if part is not None))
     if not isinstance(node, ConditionFieldEqualsValueExpression) or node.field != name:
         return None
-    value = node.value
-    if not isinstance(value, SigmaString) or value.contains_special():
-        return None
-    return frozenset({"".join(str(part) for part in value.s).lower()})
+    value = plain(node)
+    return frozenset({value}) if value is not None else None

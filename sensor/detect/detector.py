@@ -22,6 +22,7 @@ from sensor.detect.event import (
     Frame,
     OdditySighting,
     Sighting,
+    is_dear,
 )
 from sensor.detect.rule import Rule, key_of, text_of
 from sensor.detect.ruleset import RuleSet
@@ -51,8 +52,8 @@ class Match:
     def event(self) -> dict[str, Any]:
         """Return the fields; of a correlation those that all its events share, and the values counted."""
         if self.fired is None:
-            return self.sighting.event
-        event = common(self.sighting.event, self.rule.group_by)
+            return self.sighting.described()
+        event = common(self.sighting.described(), self.rule.group_by)
         event["ot.alert.count"] = self.fired.count
         if self.fired.values:
             event["ot.alert.values"] = len(self.fired.values)
@@ -83,6 +84,7 @@ class Verdict(NamedTuple):
 
     hits: tuple[Hit, ...]
     looking: tuple[Rule, ...]  # rules that must look at each exchange
+    odd: tuple[Rule, ...]  # rules that must look at each that has an anomaly
 
 
 class Detector:
@@ -99,6 +101,7 @@ class Detector:
             for number, source in enumerate(correlation.sources):
                 self.feeds.setdefault(source, []).append((correlation, number))
         self._concerned: dict[tuple[str, str, str, str, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
+        self.reads_dear = any(map(is_dear, {field for rule in self.rules for field in rule.reads}))
         self.watches_flows = any(rule.category == "flow" for rule in self.rules)
 
     def see(self, finding: Finding) -> list[Match]:
@@ -106,13 +109,22 @@ class Detector:
         behaviour, time = finding.behaviour, finding.time()
         standing = self.acquaintances.meet(behaviour, time, new=bool(finding.news))
         if finding.news:
-            sighting = ExchangeSighting(finding, self.context, standing)
+            sighting = self.exchange(finding, standing)
             fixed, looking = self.concerned(sighting)
+            if not finding.anomalies():
+                looking = tuple([rule for rule in looking if not rule.odd])
             return self.matches(sighting, self.look(sighting, fixed), looking)
         verdict = self.verdict(finding, behaviour, standing)
-        if not verdict.hits and not verdict.looking:
+        looking = verdict.looking
+        if verdict.odd and finding.anomalies():
+            looking += verdict.odd
+        if not verdict.hits and not looking:
             return []
-        return self.matches(ExchangeSighting(finding, self.context, standing), verdict.hits, verdict.looking)
+        return self.matches(self.exchange(finding, standing), verdict.hits, looking)
+
+    def exchange(self, finding: Finding, standing: int) -> ExchangeSighting:
+        """Return a finding as rules see it."""
+        return ExchangeSighting(finding, self.context, standing, dear=self.reads_dear)
 
     def verdict(self, finding: Finding, behaviour: Behaviour, standing: int) -> Verdict:
         """Return what is decided for a repeated exchange; decide when it is not."""
@@ -122,9 +134,11 @@ class Detector:
             behaviour.verdicts = {}
         verdict = behaviour.verdicts.get(key)
         if not isinstance(verdict, Verdict):
-            sighting = ExchangeSighting(finding, self.context, standing)
+            sighting = self.exchange(finding, standing)
             fixed, looking = self.concerned(sighting)
-            verdict = Verdict(self.look(sighting, fixed), looking)
+            odd = tuple([rule for rule in looking if rule.odd])
+            plain = tuple([rule for rule in looking if not rule.odd])
+            verdict = Verdict(self.look(sighting, fixed), plain, odd)
             behaviour.verdicts[key] = verdict
         return verdict
 

@@ -48,12 +48,20 @@ class Sighting:
     def event(self) -> Event:
         """The dictionary; made once."""
         if self._event is None:
-            self._event = {name: value for name, value in self.make().items() if value not in (None, "", [])}
+            self._event = filled(self.make())
         return self._event
 
     def make(self) -> Event:
         """Return the fields; empty ones are left out afterwards."""
         raise NotImplementedError
+
+    def dear(self) -> Event:
+        """Return the fields that cost much to find out: for alerts, and for rules that read them."""
+        return {}
+
+    def described(self) -> Event:
+        """Return all fields."""
+        return {**self.event, **filled(self.dear())}
 
     def frames(self) -> tuple[Frame, ...]:
         """Return the evidence."""
@@ -67,7 +75,8 @@ class Sighting:
 class ExchangeSighting(Sighting):
     """A new behaviour or a significant exchange."""
 
-    def __init__(self, finding: Finding, context: Context, standing: int) -> None:
+    def __init__(self, finding: Finding, context: Context, standing: int, *, dear: bool) -> None:
+        """`dear`: a rule reads what costs much, so that the event must have it from the first."""
         behaviour = finding.behaviour
         super().__init__(EXCHANGE, behaviour.protocol, behaviour.operation, behaviour.action, finding.time())
         self.finding = finding
@@ -75,6 +84,7 @@ class ExchangeSighting(Sighting):
         self.context = context
         self.standing = standing  # of the client: see acquaintance
         self.ranged = behaviour.ranged
+        self.asks_dear = dear
 
     def make(self) -> Event:
         """Return the fields of both halves and of what is known around them."""
@@ -96,7 +106,6 @@ class ExchangeSighting(Sighting):
             "ot.refusal_code": exchange.code if exchange.outcome == REFUSED else None,
             "ot.latency_ms": latency / 1e6 if latency >= 0 else None,
             "ot.anomalies": finding.anomalies(),
-            "ot.behaviour.id": behaviour.identity(),
             "ot.behaviour.new": finding.news,
             "ot.behaviour.count": behaviour.count,
             "ot.behaviour.ranged": behaviour.ranged,
@@ -104,10 +113,19 @@ class ExchangeSighting(Sighting):
             "ot.source.newcomer": bool(self.standing & 2),
         }
         event.update(between(talk, behaviour.client, behaviour.server, behaviour.protocol))
-        event.update(asset("source", behaviour.client, self.context))
-        event.update(asset("destination", behaviour.server, self.context))
         event.update(self.said())
+        if self.asks_dear:
+            event.update(self.dear())
         return event
+
+    def dear(self) -> Event:
+        """Return the behaviour's id, and what is known of the machines at both ends."""
+        behaviour = self.finding.behaviour
+        return {
+            "ot.behaviour.id": behaviour.identity(),
+            **asset("source", behaviour.client, self.context),
+            **asset("destination", behaviour.server, self.context),
+        }
 
     def said(self) -> Event:
         """Return the targets and the protocol's own fields; what both halves say differently becomes a list."""
@@ -244,7 +262,7 @@ def address(end: str, endpoint: Endpoint) -> Event:
     mac = endpoint.mac or (endpoint.address if len(endpoint.address) == 6 else b"")
     return {
         f"{end}.address": endpoint.text,
-        f"{end}.ip": endpoint.text if len(endpoint.address) != 6 else None,
+        f"{end}.ip": endpoint.text if len(endpoint.address) in (4, 16) else None,
         f"{end}.mac": mac.hex("-").upper(),
     }
 
@@ -266,6 +284,16 @@ def place(endpoint: Endpoint) -> Event:
 def asset(end: str, endpoint: Endpoint, context: Context) -> Event:
     """Return what is known of the machine behind an endpoint."""
     return {f"ot.{end}.asset.{attribute}": context.about(endpoint, attribute) for attribute in ATTRIBUTES}
+
+
+def is_dear(field: str) -> bool:
+    """Say whether a field costs much to find out."""
+    return field == "ot.behaviour.id" or field.startswith(("ot.source.asset.", "ot.destination.asset."))
+
+
+def filled(event: Event) -> Event:
+    """Return the fields that are known."""
+    return {name: value for name, value in event.items() if value is not None and value not in ("", [])}
 
 
 def listed(value: Any) -> list[Any]:

@@ -176,6 +176,7 @@ class Loader:
         rule.service = parsed.logsource.service or ""
         rule.category = parsed.logsource.category or EXCHANGE
         rule.operations, rule.actions = either(nodes, "ot.operation"), either(nodes, "ot.action")
+        rule.odd = either(nodes, "ot.anomalies") is not None
         rule.reads = frozenset().union(*map(reads, nodes), rule.group_by)
         self.settle(rule, rule.reads)
         return rule

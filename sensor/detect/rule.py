@@ -63,6 +63,7 @@ class Rule:
     test: Test = lambda _event: False
     operations: frozenset[str] | None = None  # lower case; the condition cannot hold with another; None: any
     actions: frozenset[str] | None = None
+    odd: bool = False  # cannot hold without an anomaly
     reads: frozenset[str] = frozenset()
     identity: bool = False  # decided once for each behaviour and outcome
     steady: bool = False  # that also where the behaviour is a range, whose targets differ

@@ -5,6 +5,7 @@ afterwards. Strings are compared without regard to case, as Sigma wants it.
 """
 
 import datetime as dt
+import functools
 import ipaddress
 import re
 from collections.abc import Callable
@@ -141,12 +142,19 @@ def network(field: Field, value: SigmaCIDRExpression) -> Look:
     inside = value.network
 
     def look(found: Any) -> bool:
-        try:
-            return ipaddress.ip_address(found) in inside
-        except ValueError:
-            return False
+        address = parsed(found)
+        return address is not None and address in inside
 
     return look
+
+
+@functools.lru_cache(65_536)  # as many endpoints as are kept
+def parsed(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Return an address, None for what is none."""
+    try:
+        return ipaddress.ip_address(text)
+    except ValueError:
+        return None
 
 
 def comparison(field: Field, value: SigmaCompareExpression) -> Look:

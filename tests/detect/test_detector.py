@@ -104,6 +104,18 @@ def test_a_rule_on_values_looks_at_each_exchange(tmp_path):
     assert len(runs) == 4
 
 
+def test_a_rule_on_anomalies_looks_only_where_there_is_one(tmp_path):
+    detector = Detector(ruleset(tmp_path, rule_text("sel: {ot.anomalies: length_mismatch}\ncondition: sel")))
+    runs, of = counting(detector), behaviour()
+    found = []
+    for anomalies in ([], [], ["gave_up"], ["length_mismatch"], []):
+        one = finding(of)
+        one._response.anomalies = anomalies
+        found.append(len(detector.see(one)))
+    assert found == [0, 0, 0, 1, 0]
+    assert len(runs) == 2
+
+
 def test_in_a_range_the_target_is_looked_at_each_time_and_the_action_is_not(tmp_path):
     texts = [
         rule_text("sel: {ot.target: cell 8}\ncondition: sel", number=1, name="target"),

@@ -7,9 +7,11 @@ import re
 import sys
 from unittest import mock
 
+import orjson
 import pytest
 
 import sensor
+from sensor.alert.document import document
 from sensor.detect import attack
 from sensor.detect.rule import WORDS, slots
 from sensor.detect.ruleset import RuleSet, default_rules
@@ -89,6 +91,22 @@ def test_nothing_but_the_intruder_and_the_engineer_raises_an_alert_in_the_plant(
     assert sources <= {"192.168.10.66", "192.168.10.12"}
     worst = [alert for alert in alerts if alert.severity >= 99]
     assert {alert.fields["source.ip"] for alert in worst} == {"192.168.10.66"}
+
+
+def flat(tree, name=""):
+    for key, value in tree.items():
+        full = f"{name}.{key}" if name else key
+        yield from flat(value, full) if isinstance(value, dict) else (full,)
+
+
+@pytest.mark.parametrize("capture", ["plant.pcapng", "network-scan.pcapng", "forged-illegible.pcap"])
+def test_every_field_of_every_document_is_in_the_vocabulary(capture):
+    for alert in read(found(capture)):
+        made = orjson.loads(orjson.dumps(document(alert, ["a.pcapng"], sequence=1)))
+        assert set(flat(made)) <= set(vocabulary().fields)
+        assert "unknown" not in made["event"]["reason"]
+        assert made["threat"]["technique"]["id"]
+        assert made["ot"]["evidence"]["frame"]
 
 
 def test_forged_captures_are_those_of_their_script():
