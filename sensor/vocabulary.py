@@ -95,13 +95,21 @@ def gather(packages: Iterable[str]) -> Vocabulary:
     """Return the common words and those of these protocol packages (dotted names)."""
     # Found by name, not imported: the vocabulary stands before the protocols on the line.
     modules = [importlib.import_module(name) for name in ("sensor.fields", "sensor.ecs")]
+    anomalies: list[Anomaly] = []
     for package in packages:
+        protocols = getattr(importlib.import_module(package), "PROTOCOLS", ())
+        anomalies += [not_spoken(protocol.name) for protocol in protocols if protocol.ports]
         if importlib.util.find_spec(f"{package}.fields") is not None:
-            modules.append(importlib.import_module(f"{package}.fields"))  # noqa: PERF401  # two calls read better apart
+            modules.append(importlib.import_module(f"{package}.fields"))
     return Vocabulary(
         [field for module in modules for field in getattr(module, "FIELDS", ())],
-        [anomaly for module in modules for anomaly in getattr(module, "ANOMALIES", ())],
+        [*anomalies, *(anomaly for module in modules for anomaly in getattr(module, "ANOMALIES", ()))],
     )
+
+
+def not_spoken(protocol: str) -> Anomaly:
+    """Declare what a stream says where the protocol registered for its port is not spoken."""
+    return Anomaly(f"not_{protocol}", f"What was sent on a port registered for {protocol} is not {protocol}")
 
 
 @functools.cache
