@@ -62,8 +62,7 @@ def check_keys(document: Document) -> Iterator[RuleFault]:
     """Check the keys at the top."""
     data = document.data
     for key in map(str, data):
-        near = nearest(key, KEYS)
-        if key not in KEYS and near:
+        if key not in KEYS and (near := nearest(key, KEYS)):
             yield document.fault((key,), "unknown key", key, near)
     needed = ("title", "id") if kind(document) == "filter" else ("title", "id", "level")
     for key in needed:
