@@ -362,8 +362,8 @@ def test_a_syn_with_ack_tells_where_both_sides_begin():
     base = client.sequence
     client.segment(ask("2"), at=base + 5)
     client.segment(ask("1"), at=base)
-    wire.flows.finish()
-    assert wire.sink.said() == ["1/", "2/"]
+    assert wire.counts()["messages"] == 2
+    assert wire.counts()["gaps"] == 0
 
 
 def test_joining_in_mid_stream():
@@ -507,11 +507,11 @@ def test_a_restart_seen_one_way_is_confirmed_by_its_bytes():
 
 def test_held_bytes_are_handed_on_when_the_flow_ends():
     wire = Wire()
-    client, _ = pair(wire)
-    client.skip(10)
-    client.send(ask("held"))
+    for host, frame in zip(pair(wire), (ask("held"), ask("held too", b"U")), strict=True):
+        host.skip(10)
+        host.segment(frame, flags=PSH)  # without an ACK that would settle the other side
     wire.flows.finish()
-    assert wire.sink.said() == ["held/"]
+    assert [last for _, last in wire.sink.exchanges] == [ask("held too", b"U"), b""]
     assert wire.counts()["buffered_bytes"] == 0
 
 
