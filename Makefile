@@ -29,6 +29,11 @@ test: install ## set up, then run the tests on the installed package and on the 
 	@$(BIN)/python -P -m pytest -q
 	@$(BIN)/python -m pytest -q -m 'not slow' tests
 
+elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs Java and Maven
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'elasticsearch>=8.19,<9'
+	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=9.5.0 $(BIN)/python -P -m pytest -q tests/elastic
+	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=8.19.0 $(BIN)/python -P -m pytest -q tests/elastic
+
 lint: ## ruff: style, order and common errors
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[lint]' 2>/dev/null || true
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
@@ -54,4 +59,4 @@ picture: ## draw the README's picture anew, from a run
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test lint type bench conformance fuzz docs picture golden
+.PHONY: help install run test elastic lint type bench conformance fuzz docs picture golden

@@ -1,0 +1,34 @@
+"""The users of the tests' server, and what each may do.
+
+The rule it lives by: the shipper is tried with the rights that `setup` asks for, not with an administrator's.
+"""
+
+USERS = {
+    "admin": "superuser",
+    "shipper": "otsensor_shipper",
+    "writer": "otsensor_create_only",  # may write history, and not look it up
+    "analyst": "otsensor_reader",
+    "stranger": "",
+}
+
+STREAMS = ["logs-otsensor.*-*", "metrics-otsensor.*-*"]
+STATE = ["otsensor-alerts-*", "otsensor-assets-*"]
+
+
+def roles() -> dict[str, dict]:
+    """Return role by name."""
+    look_up = ["read", "maintenance", "view_index_metadata"]
+    return {
+        "otsensor_shipper": {
+            "cluster": ["monitor"],
+            "indices": [
+                {"names": STREAMS, "privileges": ["auto_configure", "create_doc", *look_up]},
+                {"names": STATE, "privileges": ["auto_configure", "index", *look_up]},
+            ],
+        },
+        "otsensor_create_only": {
+            "cluster": ["monitor"],
+            "indices": [{"names": STREAMS, "privileges": ["auto_configure", "create_doc"]}],
+        },
+        "otsensor_reader": {"indices": [{"names": [*STREAMS, *STATE], "privileges": ["read", "view_index_metadata"]}]},
+    }
