@@ -134,14 +134,6 @@ def read_tpdu(data: bytes, start: i64, end: i64, direction: i64) -> CotpMessage:
     return message
 
 
-def strange_data(direction: i64) -> CotpMessage:
-    """Stand for octets that no longer are TPKT, on a connection whose payload was never one of ours."""
-    message = CotpMessage(direction, DT)
-    message.operation = TPDUS[DT]
-    message.kind = "link"
-    return message
-
-
 def read_connect(message: CotpMessage, data: bytes, start: i64) -> None:
     """Read class, TSAPs and size of a CR or CC."""
     at, end = start + CONNECT_PARAMETERS, header_end(data, start)

@@ -29,7 +29,7 @@ from sensor.contract import (
     Message,
     Protocol,
 )
-from sensor.protocols.iso.dissect import faults, header_end, payloads, read_tpdu, strange_data, train_faults
+from sensor.protocols.iso.dissect import faults, header_end, payloads, read_tpdu, train_faults
 from sensor.protocols.iso.message import unit_of
 from sensor.protocols.iso.train import Train
 from sensor.protocols.iso.wire import (
@@ -70,17 +70,20 @@ class IsoDissector(Dissector):
         self.first: i64 = -1  # first octet of the messages that `inner` has claimed
         self.tries: i64 = 0
         self.stranger = False  # what is inside is none of ours, and may stop being TPKT at all
+        self.gone = [False, False]  # so it did, in this direction: where a segment ends says nothing from there on
         self.trains = [Train(), Train()]
         self.asked: Exchange | None = None  # a CR without an answer yet
         self.prefix = b""  # both TSAPs: the same request to another slot is another behaviour
         self.unit = ""
 
     def frame(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
-        """Return the TPKT length. A stranger's octets without TPKT (TLS of Remote Desktop) are one frame."""
-        length = packet_length(data, start, end)
-        if length < 0 and self.stranger:
-            return end - start
-        return length
+        """Return the TPKT length. A stranger's octets without TPKT (TLS of Remote Desktop) are let past."""
+        if not self.gone[direction]:
+            length = packet_length(data, start, end)
+            if length >= 0 or not self.stranger:
+                return length
+            self.gone[direction] = True
+        return end - start
 
     def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:
         """Return where the next plausible packet begins."""
@@ -98,6 +101,8 @@ class IsoDissector(Dissector):
         """Hand a whole data TPDU on in place; everything else is rarer."""
         self.exchange = None
         self.whole = b""
+        if self.gone[direction]:
+            return PART
         if (
             end - start > SHORTEST
             and data[start + INDICATOR] == 2
@@ -106,8 +111,6 @@ class IsoDissector(Dissector):
             and not self.trains[direction].running()
         ):
             return self.hand_on(data, start + SHORTEST, end, direction, time, b"", False)
-        if self.stranger and packet_length(data, start, end) < 0:
-            return LINK
         if code_of(data, start) == DT:
             return self.glance_fragment(data, start, end, direction, time)
         return self.glance_link(data, start, end, direction, time)
@@ -286,8 +289,6 @@ class IsoDissector(Dissector):
 
     def dissect(self, data: bytes, start: i64, end: i64, direction: i64, request: bytes) -> Message:
         """Read the packets of one message; the inner protocol's, when one claims the payload."""
-        if self.stranger and packet_length(data, start, end) < 0:
-            return strange_data(direction)
         if end - start < SHORTEST or code_of(data, start) != DT:
             return read_tpdu(data, start, end, direction)
         payload = payloads(data, start, end)
@@ -304,6 +305,7 @@ class IsoDissector(Dissector):
     def gap(self, direction: i64) -> None:
         """Forget the fragments of a direction that has lost octets."""
         self.trains[direction].forget()
+        self.gone[direction] = False
         if self.inner is not None:
             self.inner.gap(direction)
 
