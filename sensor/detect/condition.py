@@ -13,7 +13,7 @@ from sigma.conditions import (
     ConditionNOT,
     ConditionOR,
 )
-from sigma.types import SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaString, SigmaType
+from sigma.types import SigmaBool, SigmaExists, SigmaExpansion, SigmaFieldReference, SigmaNull, SigmaString, SigmaType
 
 from sensor.detect.value import Look, Misfit, looking
 from sensor.vocabulary import Vocabulary
@@ -71,8 +71,10 @@ def one_of(node: ConditionOR, words: Vocabulary) -> Test | None:
 
 
 def plain(node: Any) -> str | None:
-    """Return the text (lower case) a leaf compares with as a whole, without regard to case; None for other leaves."""
+    """Return the text or truth value (lower case) a leaf compares with as a whole; None for other leaves."""
     value = getattr(node, "value", None)
+    if type(value) is SigmaBool:
+        return str(bool(value)).lower()
     if type(value) is not SigmaString or value.contains_special():
         return None
     return "".join(str(part) for part in value.s).lower()

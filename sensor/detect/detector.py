@@ -9,7 +9,6 @@ import dataclasses
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
-from sensor.behaviour.behaviour import Behaviour
 from sensor.behaviour.finding import Finding
 from sensor.contract import Conversation, Endpoint
 from sensor.detect.acquaintance import SETTLING_NS, Acquaintances
@@ -20,9 +19,11 @@ from sensor.detect.event import (
     ExchangeSighting,
     FlowSighting,
     Frame,
+    Kind,
     OdditySighting,
     Sighting,
     is_dear,
+    kind_of,
 )
 from sensor.detect.rule import Rule, key_of, text_of
 from sensor.detect.ruleset import RuleSet
@@ -100,7 +101,7 @@ class Detector:
         for correlation in self.correlations:
             for number, source in enumerate(correlation.sources):
                 self.feeds.setdefault(source, []).append((correlation, number))
-        self._concerned: dict[tuple[str, str, str, str, bool], tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
+        self._concerned: dict[Kind, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
         self.reads_dear = any(map(is_dear, {field for rule in self.rules for field in rule.reads}))
         self.watches_flows = any(rule.category == "flow" for rule in self.rules)
 
@@ -108,37 +109,46 @@ class Detector:
         """Take a new behaviour or a significant exchange; return what matched."""
         behaviour, time = finding.behaviour, finding.time()
         standing = self.acquaintances.meet(behaviour, time, new=bool(finding.news))
-        if finding.news:
-            sighting = self.exchange(finding, standing)
-            fixed, looking = self.concerned(sighting)
-            if not finding.anomalies():
-                looking = tuple([rule for rule in looking if not rule.odd])
-            return self.matches(sighting, self.look(sighting, fixed), looking)
-        verdict = self.verdict(finding, behaviour, standing)
+        return self.first(finding, standing) if finding.news else self.again(finding, standing)
+
+    def first(self, finding: Finding, standing: int) -> list[Match]:
+        """Take news: every rule that can hold must look."""
+        kind = kind_of(finding, standing)
+        fixed, looking = self.concerned(kind)
+        if looking and not finding.anomalies():
+            looking = tuple([rule for rule in looking if not rule.odd])
+        if not fixed and not looking:
+            return []
+        sighting = self.exchange(finding, kind)
+        return self.matches(sighting, self.look(sighting, fixed), looking)
+
+    def again(self, finding: Finding, standing: int) -> list[Match]:
+        """Take a repeated significant exchange: what is fixed was decided before."""
+        verdict = self.verdict(finding, standing)
         looking = verdict.looking
         if verdict.odd and finding.anomalies():
             looking += verdict.odd
         if not verdict.hits and not looking:
             return []
-        return self.matches(self.exchange(finding, standing), verdict.hits, looking)
+        return self.matches(self.exchange(finding, kind_of(finding, standing)), verdict.hits, looking)
 
-    def exchange(self, finding: Finding, standing: int) -> ExchangeSighting:
+    def exchange(self, finding: Finding, kind: Kind) -> ExchangeSighting:
         """Return a finding as rules see it."""
-        return ExchangeSighting(finding, self.context, standing, dear=self.reads_dear)
+        return ExchangeSighting(finding, self.context, kind, dear=self.reads_dear)
 
-    def verdict(self, finding: Finding, behaviour: Behaviour, standing: int) -> Verdict:
+    def verdict(self, finding: Finding, standing: int) -> Verdict:
         """Return what is decided for a repeated exchange; decide when it is not."""
-        exchange = finding.exchange
+        behaviour, exchange = finding.behaviour, finding.exchange
         key = (standing * STANDINGS) + exchange.outcome * 65536 + (exchange.code & 0xFFFF)
         if behaviour.verdicts is None:
             behaviour.verdicts = {}
         verdict = behaviour.verdicts.get(key)
         if not isinstance(verdict, Verdict):
-            sighting = self.exchange(finding, standing)
-            fixed, looking = self.concerned(sighting)
+            kind = kind_of(finding, standing)
+            fixed, looking = self.concerned(kind)
             odd = tuple([rule for rule in looking if rule.odd])
             plain = tuple([rule for rule in looking if not rule.odd])
-            verdict = Verdict(self.look(sighting, fixed), plain, odd)
+            verdict = Verdict(self.look(self.exchange(finding, kind), fixed), plain, odd)
             behaviour.verdicts[key] = verdict
         return verdict
 
@@ -158,16 +168,15 @@ class Detector:
 
     def whole(self, sighting: Sighting) -> list[Match]:
         """Run every concerned rule on a sighting of which nothing is remembered."""
-        fixed, looking = self.concerned(sighting)
+        fixed, looking = self.concerned(sighting.kind)
         return self.matches(sighting, self.look(sighting, fixed), looking)
 
-    def concerned(self, sighting: Sighting) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    def concerned(self, kind: Kind) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
         """Return the rules that can hold: those decided once, and those that look each time."""
-        kind = (sighting.category, sighting.protocol, sighting.operation, sighting.action, sighting.ranged)
         found = self._concerned.get(kind)
         if found is None:
-            rules = [rule for rule in self.rules if rule.concerns(sighting)]
-            once = {rule.id for rule in rules if (rule.steady if sighting.ranged else rule.identity)}
+            rules = [rule for rule in self.rules if rule.concerns(kind)]
+            once = {rule.id for rule in rules if (rule.steady if kind.ranged else rule.identity)}
             found = tuple(r for r in rules if r.id in once), tuple(r for r in rules if r.id not in once)
             if len(self._concerned) >= MAX_KINDS:
                 self._concerned.clear()

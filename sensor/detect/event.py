@@ -23,6 +23,31 @@ ASSET: Final = "asset"
 CATEGORIES: Final = (EXCHANGE, FLOW, ODDITY, ASSET)
 
 
+class Kind(NamedTuple):
+    """What can be known of a sighting without making its event; enough to leave most rules out."""
+
+    category: str
+    protocol: str
+    operation: str
+    action: str
+    ranged: bool = False
+    news: str = ""
+    outcome: str = ""
+    late: bool = False
+    newcomer: bool = False
+
+
+# Fields of an event that a kind already holds, with their place in it.
+GATES: Final = {
+    "ot.operation": 2,
+    "ot.action": 3,
+    "ot.behaviour.new": 5,
+    "ot.outcome": 6,
+    "ot.source.late": 7,
+    "ot.source.newcomer": 8,
+}
+
+
 class Frame(NamedTuple):
     """Where one frame of the evidence lies."""
 
@@ -34,13 +59,9 @@ class Frame(NamedTuple):
 class Sighting:
     """Something rules can look at: what it is, when, where the evidence lies."""
 
-    def __init__(self, category: str, protocol: str, operation: str, action: str, time: int) -> None:
-        self.category = category
-        self.protocol = protocol
-        self.operation = operation
-        self.action = action
+    def __init__(self, kind: Kind, time: int) -> None:
+        self.kind = kind
         self.time = time
-        self.ranged = False
         self.talk: Conversation | None = None
         self._event: Event | None = None
 
@@ -72,18 +93,31 @@ class Sighting:
         return []
 
 
+def kind_of(finding: Finding, standing: int) -> Kind:
+    """Return a finding's kind; `standing` is the client's with the server: see acquaintance."""
+    behaviour = finding.behaviour
+    return Kind(
+        EXCHANGE,
+        behaviour.protocol,
+        behaviour.operation,
+        behaviour.action,
+        behaviour.ranged,
+        finding.news,
+        OUTCOME_NAMES[finding.exchange.outcome],
+        bool(standing & 1),
+        bool(standing & 2),
+    )
+
+
 class ExchangeSighting(Sighting):
     """A new behaviour or a significant exchange."""
 
-    def __init__(self, finding: Finding, context: Context, standing: int, *, dear: bool) -> None:
+    def __init__(self, finding: Finding, context: Context, kind: Kind, *, dear: bool) -> None:
         """`dear`: a rule reads what costs much, so that the event must have it from the first."""
-        behaviour = finding.behaviour
-        super().__init__(EXCHANGE, behaviour.protocol, behaviour.operation, behaviour.action, finding.time())
+        super().__init__(kind, finding.time())
         self.finding = finding
         self.talk: Conversation = finding.talk
         self.context = context
-        self.standing = standing  # of the client: see acquaintance
-        self.ranged = behaviour.ranged
         self.asks_dear = dear
 
     def make(self) -> Event:
@@ -109,8 +143,8 @@ class ExchangeSighting(Sighting):
             "ot.behaviour.new": finding.news,
             "ot.behaviour.count": behaviour.count,
             "ot.behaviour.ranged": behaviour.ranged,
-            "ot.source.late": bool(self.standing & 1),
-            "ot.source.newcomer": bool(self.standing & 2),
+            "ot.source.late": self.kind.late,
+            "ot.source.newcomer": self.kind.newcomer,
         }
         event.update(between(talk, behaviour.client, behaviour.server, behaviour.protocol))
         event.update(self.said())
@@ -163,7 +197,7 @@ class FlowSighting(Sighting):
     """A conversation that began."""
 
     def __init__(self, talk: Conversation, time: int, frame: Frame | None) -> None:
-        super().__init__(FLOW, "", "", "", time)
+        super().__init__(Kind(FLOW, "", "", ""), time)
         self.talk: Conversation = talk
         self.frame = frame
 
@@ -189,7 +223,7 @@ class OdditySighting(Sighting):
 
     def __init__(self, talk: Conversation, kind: str, direction: int, frame: Frame, sample: bytes) -> None:
         protocol = talk.dissector.protocol if talk.dissector is not None else ""
-        super().__init__(ODDITY, protocol, kind, "", frame.time)
+        super().__init__(Kind(ODDITY, protocol, kind, ""), frame.time)
         self.talk: Conversation = talk
         self.direction = direction
         self.frame = frame
@@ -205,10 +239,10 @@ class OdditySighting(Sighting):
             "event.dataset": "otsensor.oddity",
             "source.port": ports[self.direction],
             "destination.port": ports[1 - self.direction],
-            "ot.oddity.kind": self.operation,
+            "ot.oddity.kind": self.kind.operation,
             "ot.oddity.sample": self.sample.hex(),
-            "ot.anomalies": [self.operation],
-            **between(talk, sender, receiver, self.protocol),
+            "ot.anomalies": [self.kind.operation],
+            **between(talk, sender, receiver, self.kind.protocol),
         }
 
     def frames(self) -> tuple[Frame, ...]:
@@ -220,7 +254,7 @@ class AssetSighting(Sighting):
     """An asset that is new, or an attribute of it that is new or has changed."""
 
     def __init__(self, endpoint: Endpoint, attribute: str, value: str, previous: str, frame: Frame) -> None:
-        super().__init__(ASSET, "", attribute, "", frame.time)
+        super().__init__(Kind(ASSET, "", attribute, ""), frame.time)
         self.endpoint = endpoint
         self.value = value
         self.previous = previous
@@ -232,8 +266,8 @@ class AssetSighting(Sighting):
             "@timestamp": self.time,
             "event.kind": "asset",
             "event.dataset": "otsensor.asset",
-            "ot.asset.new": not self.operation,
-            "ot.asset.attribute": self.operation,
+            "ot.asset.new": not self.kind.operation,
+            "ot.asset.attribute": self.kind.operation,
             "ot.asset.value": self.value,
             "ot.asset.previous": self.previous,
             **address("destination", self.endpoint),

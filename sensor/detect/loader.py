@@ -17,7 +17,7 @@ from sensor.detect import check
 from sensor.detect.attack import TACTICS
 from sensor.detect.condition import Test, compile_condition, only, reads, some
 from sensor.detect.correlation import MAX_NUMBER, Correlation
-from sensor.detect.event import EXCHANGE
+from sensor.detect.event import EXCHANGE, GATES
 from sensor.detect.fault import RuleFault
 from sensor.detect.rule import DEFAULT_GROUP, VARYING, Rule
 from sensor.detect.source import Document
@@ -175,7 +175,8 @@ class Loader:
         rule.test = tests[0] if len(tests) == 1 else some(tests)
         rule.service = parsed.logsource.service or ""
         rule.category = parsed.logsource.category or EXCHANGE
-        rule.operations, rule.actions = either(nodes, "ot.operation"), either(nodes, "ot.action")
+        found = ((place, either(nodes, name)) for name, place in GATES.items())
+        rule.gates = tuple((place, values) for place, values in found if values is not None)
         rule.odd = either(nodes, "ot.anomalies") is not None
         rule.reads = frozenset().union(*map(reads, nodes), rule.group_by)
         self.settle(rule, rule.reads)

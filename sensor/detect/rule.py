@@ -9,7 +9,7 @@ import re
 from typing import Any, Final
 
 from sensor.detect.condition import Test
-from sensor.detect.event import EXCHANGE, Sighting
+from sensor.detect.event import EXCHANGE, Kind
 
 # Level to severity and risk score, as Elastic's own detection rules have them.
 SEVERITY: Final = {"informational": 5, "low": 21, "medium": 47, "high": 73, "critical": 99}
@@ -61,21 +61,21 @@ class Rule:
     category: str = EXCHANGE
     service: str = ""  # protocol; "" any
     test: Test = lambda _event: False
-    operations: frozenset[str] | None = None  # lower case; the condition cannot hold with another; None: any
-    actions: frozenset[str] | None = None
+    gates: tuple[
+        tuple[int, frozenset[str]], ...
+    ] = ()  # place in `Kind`, and the only values (lower case) it holds with
     odd: bool = False  # cannot hold without an anomaly
     reads: frozenset[str] = frozenset()
     identity: bool = False  # decided once for each behaviour and outcome
     steady: bool = False  # that also where the behaviour is a range, whose targets differ
     alerts: bool = True  # false: only feeds correlations
 
-    def concerns(self, sighting: Sighting) -> bool:
+    def concerns(self, kind: Kind) -> bool:
         """Say whether the rule can hold for such a sighting at all."""
         return (
-            self.category == sighting.category
-            and (not self.service or self.service == sighting.protocol)
-            and (self.operations is None or sighting.operation.lower() in self.operations)
-            and (self.actions is None or sighting.action in self.actions)
+            self.category == kind.category
+            and (not self.service or self.service == kind.protocol)
+            and all(str(kind[place]).lower() in values for place, values in self.gates)
         )
 
 

@@ -33,6 +33,8 @@ class Document:
     def fault(self, keys: tuple[str, ...], what: str, found: str = "", expected: str = "") -> RuleFault:
         """Make a fault that points at a key."""
         return RuleFault(self.path, self.line_of(*keys), what, found, expected)
+
+
 MAX_DEPTH: Final = 64  # a Sigma rule has about six levels
 # libyaml where PyYAML was built with it: a fifth of the time, the same places.
 LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
