@@ -94,7 +94,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 def gather(packages: Iterable[str]) -> Vocabulary:
     """Return the common words and those of these protocol packages (dotted names)."""
     # Found by name, not imported: the vocabulary stands before the protocols on the line.
-    modules = [importlib.import_module(name) for name in ("sensor.fields", "sensor.ecs")]
+    modules = [importlib.import_module(name) for name in ("sensor.fields", "sensor.flow.fields", "sensor.ecs")]
     anomalies: list[Anomaly] = []
     for package in packages:
         protocols = getattr(importlib.import_module(package), "PROTOCOLS", ())

@@ -8,7 +8,7 @@ from typing import Final
 from mypy_extensions import i64, mypyc_attr
 
 from sensor.behaviour.behaviour import Behaviour
-from sensor.contract import Conversation, Exchange, Message, Sink
+from sensor.contract import Conversation, Exchange, Malformed, Message, Sink
 
 # What is new; "" when an exchange is only significant.
 NEW_CLIENT: Final = "client"  # the first exchange between these two in this protocol
@@ -16,6 +16,9 @@ NEW_OPERATION: Final = "operation"  # these two have not done this to this unit 
 NEW_TARGET: Final = "target"
 NEW_RANGE: Final = "range"  # one target too many: from here on a range
 WIDENED: Final = "widened"  # the range grew
+
+UNDISSECTABLE: Final = "undissectable"  # anomaly: the frame was whole, and yet cannot be read
+DISSECTOR_FAILED: Final = "dissector_failed"  # anomaly: our fault
 
 
 class Finding:
@@ -67,26 +70,35 @@ class Finding:
 
 def decode_request(talk: Conversation, exchange: Exchange) -> Message | None:
     """Decode the request an exchange has kept."""
-    if talk.dissector is None:
-        return None
-    message = talk.dissector.dissect(exchange.request, 0, len(exchange.request), exchange.client, b"")
-    message.time = exchange.request_time
-    message.number = exchange.request_number
-    message.source = exchange.request_source
+    message = decode(talk, exchange, exchange.request, exchange.client, b"")
+    if message is not None:
+        message.time = exchange.request_time
+        message.number = exchange.request_number
+        message.source = exchange.request_source
     return message
 
 
 def decode_response(talk: Conversation, exchange: Exchange) -> Message | None:
     """Decode the answer, or the message sent unasked, that an exchange has kept."""
+    message = decode(talk, exchange, exchange.response, 1 - exchange.client, exchange.request)
+    if message is not None:
+        message.time = exchange.response_time
+        message.number = exchange.response_number
+        message.source = exchange.response_source
+    return message
+
+
+def decode(talk: Conversation, exchange: Exchange, data: bytes, direction: i64, request: bytes) -> Message | None:
+    """Dissect one kept message; what cannot be read leaves an anomaly with the exchange, and never stops the line."""
     if talk.dissector is None:
         return None
-    message = talk.dissector.dissect(
-        exchange.response, 0, len(exchange.response), 1 - exchange.client, exchange.request
-    )
-    message.time = exchange.response_time
-    message.number = exchange.response_number
-    message.source = exchange.response_source
-    return message
+    try:
+        return talk.dissector.dissect(data, 0, len(data), direction, request)
+    except Malformed:
+        exchange.note(UNDISSECTABLE)
+    except Exception:  # noqa: BLE001  # a fault of ours, which must not cost the capture
+        exchange.note(DISSECTOR_FAILED)
+    return None
 
 
 @mypyc_attr(allow_interpreted_subclasses=True)

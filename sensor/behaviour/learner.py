@@ -27,6 +27,7 @@ from sensor.contract import Conversation, Endpoint, Exchange, Message, Sink, Tar
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
 MAX_SHAPES: Final = 2048  # known shapes of one pair; a miss only costs decoding the request again
+MAX_SAMPLE: Final = 32  # bytes shown of what cannot be read
 MAX_PAIRS: Final = 65_536  # a plant has hundreds; a flood of forged addresses ends here
 MAX_BEHAVIOURS: Final = 131_072  # about 60 MB
 
@@ -66,6 +67,7 @@ class Learner(Sink):
         self.pairs: dict[int, Pair] = {}
         self.behaviours: list[Behaviour] = []
         self.exchanges: i64 = 0
+        self.undissected: i64 = 0  # exchanges of which no message could be read
         self.pairs_refused: i64 = 0
         self.behaviours_refused: i64 = 0
 
@@ -107,7 +109,8 @@ class Learner(Sink):
     def learn(self, talk: Conversation, pair: Pair, exchange: Exchange) -> None:
         """Find the behaviour of a shape not seen before, and hand on what is new about it."""
         message = first_message(talk, exchange)
-        if message is None or not (exchange.request or exchange.response):
+        if message is None:
+            self.tell_undissected(talk, exchange)
             return
         known = exchange.protocol in pair.protocols
         operation = pair.operations.get(f"{exchange.protocol} {message.operation} {message.unit}")
@@ -141,6 +144,17 @@ class Learner(Sink):
             finding.keep(message)
             self.findings.finding(finding)
 
+    def tell_undissected(self, talk: Conversation, exchange: Exchange) -> None:
+        """Count an exchange of which no message could be read, and say what it looked like."""
+        self.undissected += 1
+        asked = exchange.request != b""
+        sample = exchange.request if asked else exchange.response
+        if sample and exchange.anomalies is not None:
+            direction = exchange.client if asked else 1 - exchange.client
+            number = exchange.request_number if asked else exchange.response_number
+            time = exchange.request_time if asked else exchange.response_time
+            self.findings.oddity(talk, exchange.anomalies[-1], direction, time, number, sample[:MAX_SAMPLE])
+
     def begin(self, pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Behaviour:
         """Make a behaviour; one that no longer fits is counted and not kept."""
         behaviour = Behaviour(
@@ -165,6 +179,7 @@ class Learner(Sink):
             "exchanges": self.exchanges,
             "behaviours": len(self.behaviours),
             "pairs": len(self.pairs),
+            "undissected": self.undissected,
             "pairs_refused": self.pairs_refused,
             "behaviours_refused": self.behaviours_refused,
         }
@@ -194,7 +209,9 @@ def keep_answer(exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
 
 def first_message(talk: Conversation, exchange: Exchange) -> Message | None:
     """Decode the message that says what an exchange is about: the request, or what came without one."""
-    return decode_request(talk, exchange) if exchange.request else decode_response(talk, exchange)
+    if exchange.request:
+        return decode_request(talk, exchange)
+    return decode_response(talk, exchange) if exchange.response else None
 
 
 def widen(ranges: list[Target], targets: list[Target]) -> bool:

@@ -10,7 +10,18 @@ from sensor.behaviour import learner as module
 from sensor.behaviour.behaviour import BUCKETS, Durations, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
 from sensor.behaviour.learner import MAX_EXACT, Learner
-from sensor.contract import ACCEPTED, REFUSED, Conversation, Dissector, Endpoint, Exchange, Message, Network, Target
+from sensor.contract import (
+    ACCEPTED,
+    REFUSED,
+    Conversation,
+    Dissector,
+    Endpoint,
+    Exchange,
+    Malformed,
+    Message,
+    Network,
+    Target,
+)
 
 NETWORK = Network(0, "", "", "", "")
 SECOND = 1_000_000_000
@@ -32,8 +43,13 @@ class Told(Findings):
         super().__init__()
         self.told = []
 
+        self.odd = []
+
     def finding(self, finding):
         self.told.append(finding)
+
+    def oddity(self, talk, kind, direction, time, number, sample):  # noqa: ARG002
+        self.odd.append((kind, direction, sample))
 
 
 def conversation(client=0, server=1):
@@ -142,3 +158,25 @@ def test_buckets_are_powers_of_four(ns):
     assert 0 <= number < BUCKETS
     assert number == BUCKETS - 1 or ns < 2**16 * 4**number
     assert number == 0 or ns >= 2**16 * 4 ** (number - 1)
+
+
+class Failing(Words):
+    """It dissects requests of "r" only."""
+
+    def dissect(self, data, start, end, direction, request):
+        if data[start] == ord("m"):
+            raise Malformed("nonsense", start, 3, 1)
+        if data[start] != ord("r"):
+            raise ZeroDivisionError
+        return super().dissect(data, start, end, direction, request)
+
+
+@pytest.mark.parametrize(("operation", "anomaly"), [("m", "undissectable"), ("x", "dissector_failed")])
+def test_a_message_that_cannot_be_read_costs_itself_only(operation, anomaly):
+    talk = conversation()
+    talk.dissector = Failing("words")
+    odd = asked(operation)
+    learner, told = learn(talk, [odd, asked("r")])
+    assert learner.findings.odd == [(anomaly, 0, odd.request)]
+    assert learner.counts()["undissected"] == 1
+    assert [finding.news for finding in told] == [NEW_CLIENT]
