@@ -3,12 +3,13 @@
 The rule it lives by: a row is a plain tuple made in one expression: it is the price of every new thing.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import orjson
 
-from sensor.alert.alert import Alert, clean
+from sensor.alert.alert import CLOSED, Alert, clean
 from sensor.alert.document import document
 from sensor.behaviour.behaviour import Behaviour, Durations
 from sensor.capture.source import Source
@@ -16,9 +17,11 @@ from sensor.contract import Conversation, Network
 from sensor.detect.rule import text_of
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset, Fact
+from sensor.store.tables import TABLES
 
 Row = tuple[Any, ...]
 NO_DURATIONS: Final[Row] = (0, 0, None, None, None)
+NUMBERED: Final = {table.name: table.numbered for table in TABLES}
 MAX_SQL: Final = (1 << 63) - 1  # SQLite's integers have 64 bits and a sign
 
 
@@ -41,14 +44,23 @@ def capture(source: Source, run: int) -> Row:
 
 
 def asset(asset: Asset, identity: str, sequence: int, role: tuple[str, str]) -> Row:
-    """Return an asset as it is now."""
+    """Return an asset as it is now; its revision is the time it was last seen, if nothing later is known."""
     macs = [mac.hex(":") for mac in asset.macs]
     units = [f"{protocol} {unit}" for protocol, unit in asset.units]
-    return (
-        identity, sequence, *place(asset.endpoint.network), asset.endpoint.text, asset.name or asset.fact("device_name"),
-        *role, asset.fact("vendor"), asset.told("model", "product_name", "product_code"), asset.fact("firmware"), json(macs),
-        json(list(asset.serves)), json(list(asset.uses)), json(units), asset.first_time, asset.last_time,
+    known = (
+        asset.name or asset.fact("device_name"), *role, asset.fact("vendor"),
+        asset.told("model", "product_name", "product_code"), asset.fact("firmware"), json(macs),
+        json(list(asset.serves)), json(list(asset.uses)), json(units),
     )  # fmt: skip
+    return (
+        identity, sequence, *place(asset.endpoint.network), asset.endpoint.text, *known, asset.first_time,
+        asset.last_time, asset.last_time, digest(known),
+    )  # fmt: skip
+
+
+def digest(known: Row) -> str:
+    """Return what tells whether anything has changed."""
+    return hashlib.blake2b("\x1f".join(map(clean, known)).encode(), digest_size=16).hexdigest()
 
 
 def fact(fact: Fact, identity: str, file: str) -> Row:
@@ -109,11 +121,18 @@ def alert(alert: Alert, run: int) -> Row:
 
 
 def revision(alert: Alert, run: int, sequence: int, files: Sequence[str], observer: Mapping[str, str]) -> Row:
-    """Return one revision of an alert, with its document."""
-    whole = document(alert, files, observer, sequence)
+    """Return one revision of an alert, with its document; the sequence goes into the document when it is shipped."""
+    fields = alert.fields
     return (
-        alert.id, alert.revision, sequence, run, alert.last_time, alert.count, alert.state, json(whole),
+        alert.id, version(alert), sequence, run, alert.revision, alert.last_time, alert.count, alert.state,
+        alert.rule.level, text_of(fields.get("ot.site")), text_of(fields.get("ot.segment")),
+        json(document(alert, files, observer)),
     )  # fmt: skip
+
+
+def version(alert: Alert) -> int:
+    """Return a number that grows with an alert: with each count, and once more when it is closed."""
+    return 2 * alert.count + (alert.state == CLOSED)
 
 
 def oddity_key(talk: Conversation, kind: str, direction: int) -> tuple[str, ...]:
@@ -131,3 +150,16 @@ def mended(row: Row) -> Row:
 def clipped(number: int) -> int:
     """Return a number within 64 bits and a sign."""
     return max(-MAX_SQL - 1, min(number, MAX_SQL))
+
+
+def clipped_all(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return counters as JSON readers take them."""
+    return {clean(name): clipped(int(value)) for name, value in counts.items()}
+
+
+def renumbered(name: str, waiting: list[Row], ahead: int) -> list[Row]:
+    """Return rows of one table with their sequence numbers moved on."""
+    at = NUMBERED.get(name, -1)
+    if at < 0:
+        return waiting
+    return [(*row[:at], row[at] + ahead, *row[at + 1 :]) for row in waiting]

@@ -1,7 +1,8 @@
 """The writer of the store: takes what the line has found, and writes it in batches.
 
-The rule it lives by: one writer, one transaction for each batch. Every row that is shipped carries a sequence number
-that only grows, also over restarts, so that a shipper can say how far it has got.
+The rule it lives by: one transaction for each batch. Every row that is shipped carries a sequence number that only
+grows, also over restarts and with two writers, and none is left out, so that a shipper can say how far it has got and
+whoever listens behind it what is missing.
 """
 
 import pathlib
@@ -41,40 +42,56 @@ class Store:
         self._pending: dict[str, list[tuple[Any, ...]]] = {}
         self._waiting = 0
         self._oddities: dict[tuple[str, ...], list[Any]] = {}
+        self._shipped_waiting: set[str] = set()  # ids of assets and alerts that wait
         self._committed_at = 0
-        last = self.database.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
-        self.sequence = int(last[0]) if last else 0
+        self._time = 0
         with self._told():
+            self.sequence = self._written = self._last()
             self.run = self.database.execute("INSERT INTO runs (version) VALUES (?)", (version,)).lastrowid or 0
 
     # --- What is written ------------------------------------------------------------------------------
 
     def capture(self, source: Source) -> None:
         """Write what was read from one file."""
-        self._add(tables.CAPTURES, rows.capture(source, self.run))
+        self._put("captures", rows.capture(source, self.run))
+        self._commit_when_full()
 
     def asset(self, asset: Asset, role: tuple[str, str]) -> None:
         """Write an asset as it is now, with its role and the reason for it, and its facts."""
         identity = asset.identity()
-        self._add(tables.ASSETS, rows.asset(asset, identity, self._next(), role))
+        known = self._known("SELECT digest FROM assets WHERE id = ?", identity)
+        row = rows.asset(asset, identity, self.sequence + 1, role)
+        if row[-1] == known:
+            self._put("assets_seen", (asset.first_time, asset.last_time, identity))
+        else:
+            self._next()
+            self._put("assets", row)
         for fact in asset.facts.values():
-            self._add(tables.FACTS, rows.fact(fact, identity, self._file(fact.capture)))
+            self._put("facts", rows.fact(fact, identity, self._file(fact.capture)))
+        self._commit_when_full()
 
     def behaviour(self, behaviour: Behaviour) -> None:
         """Write a behaviour as it is now; within a run it replaces what was written of it before."""
-        self._add(tables.BEHAVIOURS, rows.behaviour(behaviour, self.run, self._next()))
+        self._put("behaviours", rows.behaviour(behaviour, self.run, self._next()))
+        self._commit_when_full()
 
     def flow(self, flow: Flow) -> None:
         """Write a conversation that has ended."""
-        self._add(tables.FLOWS, rows.flow(flow, self.run, self._next()))
+        self._put("flows", rows.flow(flow, self.run, self._next()))
+        self._commit_when_full()
 
     def alert(self, alert: Alert) -> None:
-        """Write an alert's present revision."""
-        revision = rows.revision(alert, self.run, self._next(), self.files, self.observer)
-        self._add(tables.ALERTS, rows.alert(alert, self.run))
-        self._add(tables.REVISIONS, revision)
+        """Write an alert's present revision; one that was told before, word for word, is not told again."""
+        told = "SELECT document FROM alert_revisions WHERE alert = ? AND version = ? ORDER BY sequence DESC LIMIT 1"
+        known = self._known(told, alert.id, rows.version(alert))
+        revision = rows.revision(alert, self.run, self.sequence + 1, self.files, self.observer)
+        if revision[-1] != known:
+            self._next()
+            self._put("alert_revisions", revision)
+        self._put("alerts", rows.alert(alert, self.run))
         for ordinal, frame in enumerate(alert.frames):
-            self._add(tables.EVIDENCE, (alert.id, ordinal, self._file(frame.source), frame.number, frame.time))
+            self._put("evidence", (alert.id, ordinal, self._file(frame.source), frame.number, frame.time))
+        self._commit_when_full()
 
     def oddity(self, talk: Conversation, kind: str, direction: int, time: int, number: int, sample: bytes) -> None:
         """Count something wrong with a stream or packet; equal ones of a batch are one row."""
@@ -83,8 +100,7 @@ class Store:
         if known is None:
             self._oddities[key] = [1, time, time, number, sample.hex()]
             self._waiting += 1
-            if self._waiting >= BATCH_ROWS:
-                self.commit()
+            self._commit_when_full()
         else:
             known[0] += 1
             known[1], known[2] = min(known[1], time), max(known[2], time)
@@ -92,12 +108,15 @@ class Store:
     def health(self, counts: Mapping[str, int]) -> None:
         """Write counters; within a run they replace those written before."""
         for name, value in counts.items():
-            self._add(tables.HEALTH, (self.run, name, int(value)))
+            self._put("health", (self.run, name, int(value)))
+        self._put("health_reports", (self._next(), self.run, self._time, rows.json(rows.clipped_all(counts))))
+        self._commit_when_full()
 
     # --- Batches --------------------------------------------------------------------------------------
 
     def tick(self, time: int) -> None:
         """Capture time has gone on: write what has waited for a second."""
+        self._time = max(self._time, time)
         if time - self._committed_at >= BATCH_NS:
             self._committed_at = time
             self.commit()
@@ -108,7 +127,6 @@ class Store:
             return
         batch = dict(self._pending)
         batch["oddities"] = [(self.run, *key, *counted) for key, counted in self._oddities.items()]
-        batch["meta"] = [("sequence", str(self.sequence))]
         with self._told():
             try:
                 self._write(batch)
@@ -120,13 +138,20 @@ class Store:
         self.commits += 1
         self._pending.clear()
         self._oddities.clear()
+        self._shipped_waiting.clear()
         self._waiting = 0
 
-    def _write(self, batch: Mapping[str, list[tuple[Any, ...]]]) -> None:
-        self.database.execute("BEGIN")
+    def _write(self, batch: dict[str, list[tuple[Any, ...]]]) -> None:
+        self.database.execute("BEGIN IMMEDIATE")
+        ahead = self._last() - self._written
+        if ahead:  # somebody else has written since: our numbers follow theirs
+            batch = {name: rows.renumbered(name, waiting, ahead) for name, waiting in batch.items()}
+        batch["meta"] = [("sequence", str(self.sequence + ahead))]
         for name, waiting in batch.items():
             self.database.executemany(STATEMENTS[name], waiting)
         self.database.execute("COMMIT")
+        self.sequence += ahead
+        self._written = self.sequence
 
     def close(self) -> None:
         """Write what waits and close the file."""
@@ -143,19 +168,35 @@ class Store:
     ) -> None:
         self.close()
 
-    def _add(self, table: Table, row: tuple[Any, ...]) -> None:
-        waiting = self._pending.get(table.name)
+    def _put(self, statement: str, row: tuple[Any, ...]) -> None:
+        waiting = self._pending.get(statement)
         if waiting is None:
-            self._pending[table.name] = [row]
+            self._pending[statement] = [row]
         else:
             waiting.append(row)
         self._waiting += 1
+
+    def _commit_when_full(self) -> None:
         if self._waiting >= BATCH_ROWS:
             self.commit()
+
+    def _known(self, question: str, identity: str, *more: int) -> str | None:
+        """Return what is known of an asset or an alert; what waits is written first where it is of the same one."""
+        if identity in self._shipped_waiting:
+            self.commit()
+        self._shipped_waiting.add(identity)
+        with self._told():
+            found = self.database.execute(question, (identity, *more)).fetchone()
+        return found[0] if found else None
 
     def _next(self) -> int:
         self.sequence += 1
         return self.sequence
+
+    def _last(self) -> int:
+        """Return the last number that was given."""
+        last = self.database.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
+        return int(last[0]) if last else 0
 
     def _file(self, number: int) -> str:
         return self.files[number] if 0 <= number < len(self.files) else ""
@@ -192,7 +233,8 @@ class Told:
 
 def statements(declared: Iterable[Table]) -> dict[str, str]:
     """Return the writing statement of each table."""
-    return {table.name: table.insert() for table in declared}
+    seen = "UPDATE assets SET first_time = min(first_time, ?), last_time = max(last_time, ?) WHERE id = ?"
+    return {**{table.name: table.insert() for table in declared}, "assets_seen": seen}
 
 
 STATEMENTS: Final = statements(tables.TABLES)

@@ -161,7 +161,7 @@ def test_an_alert_with_its_revisions_and_evidence(path, tmp_path):
     )  # fmt: skip
     revisions = read(path, "revisions")
     assert [(one["revision"], one["count"]) for one in revisions] == [(1, 1), (2, 10)]
-    assert [one["document"]["event"]["sequence"] for one in revisions] == [one["sequence"] for one in revisions]
+    assert [one["document"]["ot"]["alert"]["count"] for one in revisions] == [1, 10]
     assert [(one["file"], one["frame"]) for one in read(path, "evidence")][:3] == [
         ("a.pcap", 10), ("a.pcap", 11), ("a.pcap", 20),
     ]  # fmt: skip
@@ -175,6 +175,73 @@ def test_the_sequence_goes_on_where_the_last_run_ended(path):
     connection = sqlite3.connect(path)
     assert sorted(row[0] for row in connection.execute("SELECT sequence FROM behaviours")) == [1, 2, 3, 4, 5, 6]
     connection.close()
+
+
+def numbers(path):
+    """Every sequence number in the store, in order."""
+    shipped = [table for table in TABLES if table.numbered >= 0 and table.name not in ("cursors", "rejected")]
+    connection = sqlite3.connect(path)
+    found = [row[0] for t in shipped for row in connection.execute(f"SELECT sequence FROM {t.name}")]
+    connection.close()
+    return sorted(found)
+
+
+def test_a_second_reading_of_the_same_tells_no_alert_and_no_asset_again(path, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for name in ("HMI", "HMI", "HMI 1"):
+        detector, book = Detector(ruleset(rules, rule_text())), AlertBook()
+        with Store(path) as store:
+            for alert in book.take(detector.see(finding(behaviour()))):
+                store.alert(alert)
+            store.asset(Asset(endpoint(1), 5, 6, name=name), ("master", "asked"))
+            store.health({"frames": 1})
+    assert numbers(path) == [1, 3, 4, 5, 6]  # 2 was the asset's first name, which nobody ships
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM alert_revisions").fetchone() == (1,)
+        assert connection.execute("SELECT name, revision, last_time FROM assets").fetchall() == [("HMI 1", 7, 6)]
+
+
+def test_what_is_rewritten_is_kept_until_everybody_who_ships_has_it(path):
+    of, store = behaviour(), Store(path)
+    for _ in range(3):  # nobody ships: nothing is kept
+        exchanged(of, SECOND)
+        store.behaviour(of)
+    store.commit()
+    assert numbers(path) == [3]
+    store.database.execute("INSERT INTO cursors VALUES ('soc', 3, 0, 0, 0), ('far', 4, 0, 0, 0)")
+    for _ in range(3):
+        exchanged(of, SECOND)
+        store.behaviour(of)
+    store.close()
+    assert numbers(path) == [4, 5, 6]
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT sequence, count FROM behaviours_before").fetchall() == [(4, 4), (5, 5)]
+
+
+def test_two_writers_leave_no_number_out_and_give_none_twice(path):
+    first, second = Store(path), Store(path)
+    for server in range(2, 12):
+        (first if server % 3 else second).behaviour(behaviour(server=server))
+        (first if server % 2 else second).commit()
+    first.close()
+    second.close()
+    assert numbers(path) == list(range(1, 11))
+
+
+def test_reading_less_of_a_capture_again_does_not_shrink_an_alert(path, tmp_path):
+    rules = tmp_path / "rules"
+    rules.mkdir()
+    for seen in (10, 5):
+        detector, book, of = Detector(ruleset(rules, rule_text())), AlertBook(), behaviour()
+        with Store(path) as store:
+            for n in range(1, seen + 1):
+                for alert in book.take(detector.see(finding(of, frame=10 * n))):
+                    store.alert(alert)
+            for alert in book.finish():
+                store.alert(alert)
+    assert [row["count"] for row in read(path, "alerts")] == [10]
+    assert [row["count"] for row in read(path, "revisions")] == [1, 10, 5]
 
 
 def test_rows_are_written_in_batches_and_a_reader_sees_whole_ones(path, monkeypatch):
