@@ -80,9 +80,11 @@ class S7Message(Message):
 
     def say_userdata(self, said: dict[str, object]) -> None:
         """Add what user data says of itself."""
-        said["s7comm.userdata_type"] = TYPES.get(self.type, f"{self.type}")
+        if self.type in TYPES:
+            said["s7comm.userdata_type"] = TYPES[self.type]
         said["s7comm.function_group_code"] = self.group
-        said["s7comm.function_group"] = GROUPS.get(self.group, f"{self.group}")
+        if self.group in GROUPS:
+            said["s7comm.function_group"] = GROUPS[self.group]
         if (self.group, self.subfunction) in SUBFUNCTIONS or self.group != 0:
             said["s7comm.subfunction_code"] = self.subfunction
         said["s7comm.sequence_number"] = self.sequence

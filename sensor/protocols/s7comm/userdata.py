@@ -46,7 +46,8 @@ def read_mode(message: S7Message, mode: i64) -> None:
     """Read the controller's own word that its mode has changed."""
     name = MODES.get(mode, f"mode_{mode}")
     message.operation, message.action = "mode_transition", "diagnose"
-    message.said["s7comm.mode"] = name
+    if mode in MODES:
+        message.said["s7comm.mode"] = name
     message.targets = [Target(name, -1, -1)]
 
 
