@@ -64,11 +64,10 @@ def before(table: Table) -> Table:
 def keeping(table: Table) -> str:
     """Return the trigger that keeps a row which is about to be rewritten and which somebody has yet to ship."""
     old = ", ".join(f"old.{name}" for name in table.names)
-    return (
-        f"CREATE TRIGGER {table.name}_rewritten BEFORE UPDATE OF sequence ON {table.name} "
-        f"WHEN old.sequence > (SELECT min(sequence) FROM cursors) "
-        f"BEGIN INSERT INTO {table.name}_before VALUES ({old}); END"  # noqa: S608  # our own names
-    )
+    unshipped = "old.sequence > (SELECT min(sequence) FROM cursors)"
+    keep = f"INSERT INTO {table.name}_before VALUES ({old})"  # noqa: S608  # our own names
+    trigger = f"CREATE TRIGGER {table.name}_rewritten BEFORE UPDATE OF sequence ON {table.name}"
+    return f"{trigger} WHEN {unshipped} BEGIN {keep}; END"
 
 
 def durations(name: str) -> tuple[str, ...]:
@@ -164,9 +163,10 @@ REPORTS = Table(
 # --- For shipping -------------------------------------------------------------------------------------
 CURSORS = Table(
     "cursors",
-    ("destination TEXT", "sequence INT", "shipped INT", "rejected INT", "time INT"),
+    ("destination TEXT", "sequence INT", "last INT", "shipped INT", "rejected INT", "time INT"),
     ("destination",),
 )
+MARKS = Table("outbox_marks", ("sequence INTEGER", "time INT"), ("sequence",), "ignore")  # how old a row is
 REJECTED = Table(
     "rejected",
     ("destination TEXT", "sequence INT", "stream TEXT", "id TEXT", "revision INT", "reason TEXT", "time INT",
@@ -174,12 +174,12 @@ REJECTED = Table(
     ("destination", "sequence"),
     json=frozenset({"document"}),
 )  # fmt: skip
-DROPPED = Table("outbox_counts", ("name TEXT", "value INT"), ("name",), "value = value + excluded.value")
+OUTBOX_COUNTS = Table("outbox_counts", ("name TEXT", "value INT"), ("name",), "value = value + excluded.value")
 
 REWRITTEN: Final = (ASSETS, BEHAVIOURS)
 TABLES: Final = (
     META, RUNS, CAPTURES, ASSETS, FACTS, BEHAVIOURS, FLOWS, ALERTS, REVISIONS, EVIDENCE, ODDITIES, HEALTH, REPORTS,
-    CURSORS, REJECTED, DROPPED, *map(before, REWRITTEN),
+    CURSORS, MARKS, REJECTED, OUTBOX_COUNTS, *map(before, REWRITTEN),
 )  # fmt: skip
 INDEXES: Final = (
     "CREATE INDEX assets_by_sequence ON assets (sequence)",

@@ -209,7 +209,7 @@ def test_what_is_rewritten_is_kept_until_everybody_who_ships_has_it(path):
         store.behaviour(of)
     store.commit()
     assert numbers(path) == [3]
-    store.database.execute("INSERT INTO cursors VALUES ('soc', 3, 0, 0, 0), ('far', 4, 0, 0, 0)")
+    store.database.execute("INSERT INTO cursors VALUES ('soc', 3, 3, 0, 0, 0), ('far', 4, 4, 0, 0, 0)")
     for _ in range(3):
         exchanged(of, SECOND)
         store.behaviour(of)
