@@ -21,6 +21,7 @@ class Server:
 
     def __init__(self, first_time: int) -> None:
         self.first_time = first_time
+        self.clients = 0
         self.reads: list[Behaviour] = []  # not habits yet
         self.pollers: set[int] = set()  # numbers of endpoints; two are enough to answer the only question
 
@@ -44,6 +45,7 @@ class Pair:
         self.newcomer = late
         self.regular = False
         self.watched: list[Behaviour] = []
+        server.clients += 1
 
     def take(self, behaviour: Behaviour, *, new: bool) -> None:
         """Take one exchange, and judge the client by it while it is not judged."""
@@ -53,6 +55,8 @@ class Pair:
             return
         if new and len(self.watched) < MAX_WATCHED:
             self.watched.append(behaviour)
+        if self.server.clients < 2:  # nobody to compare with
+            return
         self.regular = any(one.count >= REGULAR for one in self.watched)
         if not self.regular and self.server.polled_by_another(self.client):
             self.newcomer = True
