@@ -26,6 +26,9 @@ FIELDS = (
     Field("message", "text", "One sentence that says what happened"),
     Field("tags", "keyword", "Tags", many=True),
     Field("ecs.version", "keyword", "Release of the schema"),
+    Field("data_stream.type", "keyword", "logs or metrics", values=("logs", "metrics")),
+    Field("data_stream.dataset", "keyword", "The same as event.dataset"),
+    Field("data_stream.namespace", "keyword", "Which part of the data stream this is, as configured"),
     # event
     Field(
         "event.kind", "keyword", "alert, event, asset, metric", values=("alert", "asset", "event", "metric", "state")

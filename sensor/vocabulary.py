@@ -10,6 +10,8 @@ import importlib
 import importlib.util
 from collections.abc import Iterable, Iterator
 
+# Modules of words all protocols share: found by name, not imported, for the vocabulary stands before them on the line.
+SHARED = ("sensor.fields", "sensor.flow.fields", "sensor.ecs", "sensor.ship.fields")
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip")
 
 
@@ -93,8 +95,7 @@ def nearest(word: str, words: Iterable[str]) -> str:
 
 def gather(packages: Iterable[str]) -> Vocabulary:
     """Return the common words and those of these protocol packages (dotted names)."""
-    # Found by name, not imported: the vocabulary stands before the protocols on the line.
-    modules = [importlib.import_module(name) for name in ("sensor.fields", "sensor.flow.fields", "sensor.ecs")]
+    modules = [importlib.import_module(name) for name in SHARED]
     anomalies: list[Anomaly] = []
     for package in packages:
         protocols = getattr(importlib.import_module(package), "PROTOCOLS", ())

@@ -1,0 +1,114 @@
+"""The words only documents have: what is known of an asset, a behaviour or a flow in sum, and the sensor's own health."""
+
+from sensor.contract import OUTCOME_NAMES
+from sensor.decode.oddities import ODDITY_NAMES
+from sensor.vocabulary import Field
+
+
+def durations(name: str, whose: str) -> tuple[Field, ...]:
+    """Declare one statistic of durations."""
+    return (
+        Field(f"{name}.count", "long", f"How many were measured: {whose}"),
+        Field(f"{name}.mean_ms", "double", f"Mean: {whose}", unit="ms"),
+        Field(f"{name}.min_ms", "double", f"Shortest: {whose}", unit="ms"),
+        Field(f"{name}.max_ms", "double", f"Longest: {whose}", unit="ms"),
+    )
+
+
+ENDINGS = {
+    "accepted": "Exchanges that were accepted",
+    "refused": "Exchanges that were refused",
+    "unanswered": "Requests that got no answer",
+    "unsolicited": "Messages sent without having been asked for",
+    "orphan": "Answers without a request",
+    "no_answer_due": "Messages that ask for no answer",
+    "pending": "Requests whose answer had not come when this was written",
+}
+
+HEALTH = {
+    "frames": "Frames read",
+    "mirror_duplicates": "Frames left out because the mirror had copied them twice",
+    "flows_opened": "Conversations that began",
+    "flows_closed": "Conversations that ended",
+    "flows_evicted": "Conversations ended early because the table was full",
+    "flows_reused": "Conversations ended by a new one on the same ports",
+    "endpoints_overflowed": "Conversations with an end that found the table of endpoints full",
+    "networks_overflowed": "Frames of a network that found the table of networks full",
+    "time_backwards": "Frames earlier than the one before",
+    "time_resets": "Times the clock went back further than disorder explains",
+    "retransmissions": "TCP segments sent again",
+    "retransmitted_bytes": "Bytes sent again",
+    "overlaps_differ": "Bytes of a stream sent twice, and different",
+    "out_of_order": "TCP segments out of order",
+    "gaps": "Holes in TCP streams",
+    "gap_bytes": "Bytes missing from TCP streams",
+    "keep_alives": "TCP keep-alives",
+    "wild_sequences": "TCP segments outside any window",
+    "wild_acknowledgements": "Acknowledgements of what was never sent",
+    "wild_resets": "Resets outside the window, which a receiver ignores",
+    "held_discarded": "Segments behind a hole that the receiver has not got either",
+    "held_refused": "Segments behind a hole that found no room",
+    "messages": "Whole frames of protocols",
+    "exchanges": "Requests with their answers",
+    "recognised": "Conversations whose protocol was recognised",
+    "unrecognised": "Conversations of no protocol we decode",
+    "withdrawn": "Conversations recognised wrongly",
+    "illegible": "Frames that could not be read",
+    "skipped_bytes": "Bytes between what was illegible or missing and the next plausible frame",
+    "truncated_datagrams": "Datagrams that end before their message does",
+    "partials_lost": "Split frames whose rest was lost or found no room",
+    "partials_stale": "Split frames dropped under pressure",
+    "partials_unfinished": "Split frames whose conversation ended",
+    "gave_up": "Conversations no longer decoded after too many faults",
+    "oddities_hushed": "Oddities only counted, because too many came at once",
+    "dissector_failed": "Conversations dropped by a fault of ours",
+    "flows": "Conversations in the table",
+    "endpoints": "Endpoints in the table",
+    "networks": "Networks in the table",
+    "buffered_bytes": "Bytes kept for all streams",
+    "behaviours": "Behaviours known",
+    "pairs": "Pairs of client and server known",
+    "undissected": "Exchanges whose messages could not be decoded",
+    "pairs_refused": "Pairs that found the table full",
+    "behaviours_refused": "Behaviours that found the table full",
+    "acquaintances_refused": "Pairs that detection had no room for",
+    "correlation_groups_evicted": "Groups of correlations forgotten because there were too many",
+    "alerts": "Alerts raised",
+    "alerts_open": "Alerts open",
+    "alerts_closed_for_room": "Alerts closed because too many were open",
+    "assets_refused": "Machines that found the table full",
+}
+
+FIELDS: tuple[Field, ...] = (
+    # --- Assets
+    Field("ot.asset.id", "keyword", "Id of the asset: a hash of network and address"),
+    Field("ot.asset.address", "keyword", "Address of the asset, IP or MAC"),
+    Field("ot.asset.role", "keyword", "What it is for, judged by its conduct: master, controller ..."),
+    Field("ot.asset.reason", "keyword", "Why it is thought to have this role"),
+    Field("ot.asset.vendor", "keyword", "Vendor of the asset"),
+    Field("ot.asset.model", "keyword", "Model of the asset"),
+    Field("ot.asset.firmware", "keyword", "Firmware of the asset"),
+    Field("ot.asset.serves", "keyword", "What it answers: protocol or transport, and port", many=True),
+    Field("ot.asset.uses", "keyword", "What it asks others for", many=True),
+    Field("ot.asset.units", "keyword", "Units behind it that answered: protocol and unit", many=True),
+    # --- Behaviours in sum
+    *(Field(f"ot.behaviour.{name}", "long", ENDINGS[name]) for name in OUTCOME_NAMES),
+    Field("ot.behaviour.refusal_codes", "long", "The protocol's own codes of its refusals", many=True),
+    *durations("ot.behaviour.latency", "from request to response"),
+    *durations("ot.behaviour.interval", "from one request to the next"),
+    # --- Flows
+    Field("ot.flow.state", "keyword", "State of the TCP connection at its end"),
+    Field("ot.flow.ending", "keyword", "Why the flow ended: finished, reset, idle ..."),
+    Field("ot.flow.ethertype", "keyword", "EtherType of what is not IP, as 0x and four hexadecimal digits"),
+    Field("ot.flow.source_payload", "long", "Payload sent by the opener", unit="bytes"),
+    Field("ot.flow.destination_payload", "long", "Payload sent by the answerer", unit="bytes"),
+    Field("ot.flow.retransmissions", "long", "TCP segments sent again"),
+    Field("ot.flow.gaps", "long", "Holes in the streams"),
+    Field("ot.flow.gap_bytes", "long", "Bytes missing from the streams", unit="bytes"),
+    Field("ot.flow.out_of_order", "long", "TCP segments out of order"),
+    Field("ot.flow.duplicates", "long", "Frames the mirror had copied twice"),
+    # --- The sensor itself
+    *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in HEALTH.items()),
+    *(Field(f"ot.health.{name}", "long", f"Packets with the oddity {name}") for name in ODDITY_NAMES if name),
+    Field("ot.health.other", "keyword", "Counters without a field of their own, as name=value", many=True),
+)
