@@ -15,7 +15,7 @@ from setuptools.command.build_py import build_py
 
 # The folders that see every frame. `fields.py` stays Python: its declarations are looked at, not run.
 HOT = ("contract.py", "pipeline.py", "capture", "decode", "flow", "protocols", "behaviour")
-COLD = {"__init__.py", "fields.py", "names.py"}
+COLD = {"__init__.py", "fields.py"}
 # An isolated build has neither our dependencies nor their types, and must not fail over what is not compiled.
 MYPY = ("--config-file=pyproject.toml", "--follow-imports=silent", "--ignore-missing-imports")
 

@@ -50,5 +50,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return code
 
 
+def run() -> None:
+    """Run one command as a process of its own."""
+    code = main()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # taking a hundred thousand objects apart one by one would serve nobody
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    run()

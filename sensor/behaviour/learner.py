@@ -26,7 +26,7 @@ from sensor.contract import Conversation, Endpoint, Exchange, Message, Sink, Tar
 
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
-MAX_SHAPES: Final = 2048  # known shapes of one pair; a miss only costs decoding the request again
+MAX_SHAPES: Final = 512  # known shapes of one pair: twice the polls of a busy master; a miss costs decoding the request
 MAX_SAMPLE: Final = 32  # bytes shown of what cannot be read
 MAX_PAIRS: Final = 65_536  # a plant has hundreds; a flood of forged addresses ends here
 MAX_BEHAVIOURS: Final = 131_072  # about 60 MB
@@ -113,12 +113,14 @@ class Learner(Sink):
             self.tell_undissected(talk, exchange)
             return
         known = exchange.protocol in pair.protocols
-        operation = pair.operations.get(f"{exchange.protocol} {message.operation} {message.unit}")
+        name = exchange.protocol + " " + message.operation + " " + message.unit
+        operation = pair.operations.get(name)
         news = NEW_CLIENT if not known else NEW_OPERATION if operation is None else NEW_TARGET
         if operation is None:
             operation = Operation()
-            pair.operations[f"{exchange.protocol} {message.operation} {message.unit}"] = operation
-        pair.protocols.add(exchange.protocol)
+            pair.operations[name] = operation
+        if not known:
+            pair.protocols.add(exchange.protocol)
         behaviour = operation.ranged
         if behaviour is not None:
             news = WIDENED if widen(behaviour.targets, message.targets) else ""

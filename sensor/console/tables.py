@@ -44,7 +44,7 @@ def for_people(title: str, columns: Iterable[Column], rows: Iterable[Mapping[str
     for column, _ in filled:
         table.add_column(
             column.title, justify="right" if column.right else "left", no_wrap=not column.wrap, ratio=column.ratio,
-            overflow="fold" if column.wrap else "ellipsis",
+            overflow="fold" if column.wrap else "ellipsis", min_width=12 if column.wrap else None,
         )  # fmt: skip
     for line in zip(*(cells for _, cells in filled), strict=True):
         table.add_row(*line)
