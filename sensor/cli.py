@@ -15,6 +15,7 @@ from sensor.commands import declared, listing, read
 from sensor.commands.exits import EXITS, OK, WRONG
 from sensor.config import ConfigError
 from sensor.detect.fault import RuleFaults
+from sensor.protocols.discovery import ProtocolFault
 from sensor.store.store import StoreError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
-    except (ConfigError, RuleFaults, StoreError) as error:
+    except (ConfigError, ProtocolFault, RuleFaults, StoreError) as error:
         print(error, file=sys.stderr)
         return WRONG
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough

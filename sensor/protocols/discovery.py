@@ -1,4 +1,4 @@
-# mypyc: off
+# mypyc: off  # noqa: ERA001
 """Find every protocol: each folder beside this file, and each folder an engineer drops in.
 
 The rule it lives by: a protocol is found, not registered. A folder is a protocol's when its package has `PROTOCOLS`.
@@ -9,13 +9,20 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-import pathlib
 import pkgutil
 import sys
-from types import ModuleType
+from typing import TYPE_CHECKING
 
 import sensor.protocols
 from sensor.contract import Carrier, Protocol
+
+if TYPE_CHECKING:
+    import pathlib
+    from types import ModuleType
+
+
+class ProtocolFault(Exception):  # noqa: N818  # the fault of a folder, told to whoever dropped it in
+    """A folder of protocols cannot be used; the text is one line."""
 
 
 @functools.cache
@@ -26,18 +33,34 @@ def packages() -> tuple[ModuleType, ...]:
 
 
 def dropped_in(folder: pathlib.Path) -> list[ModuleType]:
-    """Import every package in `folder`, uncompiled, as `otsensor_protocol_<name>`."""
-    found = []
-    for init in sorted(folder.glob("*/__init__.py")):
-        name = f"otsensor_protocol_{init.parent.name}"
-        spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
-        if spec is None or spec.loader is None:
-            continue
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[name] = module
-        spec.loader.exec_module(module)
-        found.append(module)
+    """Import every package in `folder`, uncompiled, as `otsensor_protocol_<name>`; raise ProtocolFault."""
+    if not folder.is_dir():
+        raise ProtocolFault(f"{folder}: is not a folder")
+    found = [imported(init) for init in sorted(folder.glob("*/__init__.py"))]
+    if not found:
+        raise ProtocolFault(f"{folder}: no folder in it has an __init__.py; expected one, with PROTOCOLS")
     return found
+
+
+def imported(init: pathlib.Path) -> ModuleType:
+    """Import one package from its file."""
+    name = f"otsensor_protocol_{init.parent.name}"
+    for known in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
+        del sys.modules[known]  # another folder's of the same name
+    spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
+    if spec is None or spec.loader is None:
+        raise ProtocolFault(f"{init}: cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # somebody else's code: whatever it raises, the reader of our line wrote it
+        why = " ".join(str(error).split())
+        raise ProtocolFault(f"{init}: cannot be imported: {type(error).__name__}: {why}") from error
+    offered = getattr(module, "PROTOCOLS", None)
+    if not offered or not all(isinstance(one, Protocol) for one in offered):
+        raise ProtocolFault(f"{init}: PROTOCOLS is {offered!r}; expected a tuple of protocols")
+    return module
 
 
 def find(folders: tuple[pathlib.Path, ...] = ()) -> list[Protocol]:
