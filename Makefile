@@ -56,6 +56,9 @@ docs: install ## write the generated pages of docs/ anew
 picture: ## draw the README's picture anew, from a run
 	@$(BIN)/python docs/picture.py
 
+dashboards: install ## write Kibana's saved objects anew from dashboards/dashboards.yml
+	@$(BIN)/python -m sensor.ship.kibana
+
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
