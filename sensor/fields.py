@@ -53,6 +53,8 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.alert.id", "keyword", "Id of the alert, the same for all its revisions: a hash of rule, subject and first evidence"),
     Field("ot.alert.count", "long", "How often the cause was seen"),
     Field("ot.alert.values", "long", "How many different values a correlation has counted"),
+    Field("ot.alert.counted.field", "keyword", "The field whose different values a correlation has counted, where it can hold but one", many=True),
+    Field("ot.alert.counted.values", "keyword", "Those values, the first of them", many=True),
     Field("ot.alert.state", "keyword", "State of the alert", values=("open", "closed")),
     Field("ot.alert.revision", "long", "Number of this revision of the alert, from 1"),
     Field("ot.alert.explanation", "text", "What it means for the process, for the OT engineer"),

@@ -17,6 +17,7 @@ from sensor.detect.event import listed
 
 VENDOR: Final = "otsensor"
 RULESET: Final = "otsensor"
+SINGLE: Final = frozenset(field.name for field in ecs.FIELDS if not field.many)
 
 
 def document(
@@ -27,7 +28,7 @@ def document(
     `files`: name of each capture file by index; `observer`: observer.* fields; `sequence`: the sensor's running number.
     """
     flat = {
-        **alert.fields,
+        **single(alert.fields),
         **about_event(alert, sequence),
         **about_rule(alert),
         **about_threat(alert),
@@ -40,6 +41,17 @@ def document(
         **(observer or {}),
     }
     return nested({name: value for name, value in flat.items() if value not in (None, "", [])})
+
+
+def single(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields with one value where ECS knows but one; what a correlation counted is told beside them."""
+    lists = {name: value for name, value in fields.items() if name in SINGLE and isinstance(value, list)}
+    if not lists:
+        return dict(fields)
+    told = {name: value for name, value in fields.items() if name not in lists}
+    told["ot.alert.counted.field"] = list(lists)
+    told["ot.alert.counted.values"] = [str(one) for value in lists.values() for one in value]
+    return told
 
 
 def about_event(alert: Alert, sequence: int) -> dict[str, Any]:

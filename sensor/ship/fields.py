@@ -107,6 +107,11 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.flow.gap_bytes", "long", "Bytes missing from the streams", unit="bytes"),
     Field("ot.flow.out_of_order", "long", "TCP segments out of order"),
     Field("ot.flow.duplicates", "long", "Frames the mirror had copied twice"),
+    # --- On lines that nothing comes back on
+    Field("ot.feed.id", "keyword", "Which sensor's store and which way out of it"),
+    Field("ot.feed.after", "long", "Sequence of the document that went before it on this way"),
+    Field("ot.feed.subject", "keyword", "Id of the alert, asset, behaviour or flow it is about"),
+    Field("ot.feed.revision", "long", "Revision of its subject"),
     # --- The sensor itself
     *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in HEALTH.items()),
     *(Field(f"ot.health.{name}", "long", f"Packets with the oddity {name}") for name in ODDITY_NAMES if name),
