@@ -12,16 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sensor.ship import settings
+from sensor.ship.settings import Limits, Problems
+
 if TYPE_CHECKING:
     import pathlib
     from collections.abc import Iterator
+
+    from sensor.ship.destination import Settings
 
 KEYS = {
     "site": "name of the site, part of every asset's key",
     "segment": "name of the network segment, part of every asset's key",
     "interfaces": "capture interface or file name to segment, where one sensor sees several",
     "assets": "address to the name people use for the machine",
+    "destinations": "where documents are shipped to",
+    "outbox": "how much waits for destinations that do not answer",
 }
+FOR_SHIPPING = ("destinations", "outbox")
 
 
 class ConfigError(Exception):
@@ -36,6 +44,8 @@ class Config:
     segment: str = ""
     interfaces: dict[str, str] = dataclasses.field(default_factory=dict)
     assets: dict[str, str] = dataclasses.field(default_factory=dict)
+    destinations: tuple[Settings, ...] = ()
+    outbox: Limits = dataclasses.field(default_factory=Limits)
 
     def place(self, *names: str) -> tuple[str, str]:
         """Return site and segment of a frame source known by any of `names`."""
@@ -55,11 +65,21 @@ def load(path: pathlib.Path) -> Config:
         raise ConfigError(f"{path}: is not YAML: {error}") from None
     if root is None:
         return Config()
-    faults = list(check(root, str(path)))
-    if faults:
-        raise ConfigError("\n".join(faults))
+    problems = Problems(path)
+    problems.found += check(root, str(path))
+    shipping = for_shipping(root, problems)
+    if problems.found:
+        raise ConfigError("\n".join(problems.found))
     # From the nodes, not from loaded values: YAML takes some MAC addresses for numbers to the base of sixty.
-    return Config(**{key.value: normal(key.value, value) for key, value in root.value})
+    plain = {key.value: normal(key.value, value) for key, value in root.value if key.value not in FOR_SHIPPING}
+    return Config(**plain, **shipping)
+
+
+def for_shipping(root: yaml.Node, problems: Problems) -> dict[str, Any]:
+    """Return what stands under `destinations` and `outbox`; their keys are declared by those who use them."""
+    read = {"destinations": settings.destinations, "outbox": settings.limits}
+    found = root.value if isinstance(root, yaml.MappingNode) else []
+    return {key.value: read[key.value](value, problems) for key, value in found if key.value in read}
 
 
 def check(root: yaml.Node, path: str) -> Iterator[str]:
@@ -73,7 +93,7 @@ def check(root: yaml.Node, path: str) -> Iterator[str]:
             yield f"{place(path, key)}: unknown key {key.value!r}; did you mean {near[0]}?"
         elif key.value in ("interfaces", "assets"):
             yield from check_names(key.value, value, path)
-        elif not isinstance(value, yaml.ScalarNode):
+        elif key.value not in FOR_SHIPPING and not isinstance(value, yaml.ScalarNode):
             yield f"{place(path, value)}: {key.value} is a name, found {kind(value)}"
 
 

@@ -4,6 +4,7 @@ The rule it lives by: nothing is written to a file that is not ours, and a newer
 """
 
 import pathlib
+import secrets
 import sqlite3
 from typing import Final
 
@@ -93,6 +94,8 @@ def make(connection: sqlite3.Connection) -> None:
         connection.execute(table.create())
     for index in INDEXES:
         connection.execute(index)
+    # The store's own id: one made anew begins its numbers again, and whoever listens behind a diode must see that.
+    connection.execute("INSERT INTO meta VALUES ('store', ?)", (secrets.token_hex(8),))
     connection.execute(f"PRAGMA application_id = {APPLICATION}")
     connection.execute(f"PRAGMA user_version = {VERSION}")
     connection.execute("COMMIT")

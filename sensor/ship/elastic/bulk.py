@@ -1,0 +1,202 @@
+"""Items into Elasticsearch: each revision once into a data stream, and the newest of alerts and assets into an index.
+
+The rule it lives by: once in effect. A document's id says what it is, so a repeated `create` answers 409, which is
+success; but only within one backing index. So whenever it is unknown what arrived (an answer was lost, the shipper has
+just begun), the ids are looked up before they are sent again. Only what the server itself acknowledged, item by item,
+counts as arrived.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+import orjson
+
+from sensor.ship.destination import Destination, Sent, Settings, Unreachable
+from sensor.ship.documents import Item, data_stream, stamped, state, state_index
+from sensor.ship.elastic import client
+from sensor.ship.elastic.reply import Verdict, judge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sensor.ship.destination import Key
+
+MAX_BODY: Final = 8 << 20  # bytes of one request, before packing; servers take 100 MB, and work best on a tenth
+MAX_LOOKED_UP: Final = 10_000  # hits of one search: the server's own window
+OVERLOADED: Final = (429, 502, 503, 504)
+TOO_LARGE: Final = 413
+RETRY_SECONDS: Final = 2.0  # after single items were refused for want of room
+
+
+class Elasticsearch(Destination):
+    """One cluster."""
+
+    KEYS: ClassVar[Mapping[str, Key]] = client.KEYS
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self.client = client.client(settings)
+        self.namespace: str = settings.values["namespace"]
+        self.doubt = True  # it is not known which of the next items have arrived
+        self.found_some = False  # some of those looked up last had
+        self.may_look_up = True
+        self.there: set[str] = set()  # ids of history documents that arrived, of items that are not settled
+        self.limit = MAX_BODY
+        self.found = {"looked_up": 0, "already_there": 0, "created": 0, "retried": 0, "lookups_refused": 0}
+
+    def send(self, items: Sequence[Item]) -> Sent:
+        """Send what fits into one request."""
+        if self.doubt:
+            self.look_up(items)
+        lines, taken, asked = self.request(items)
+        if not lines:
+            return self.settled(items[:taken], {})
+        verdicts = self.answered(lines, asked)
+        if verdicts is None:  # too large: half of it next time
+            if taken == 1:
+                return Sent(1, [(items[0], "the server takes no request of this size")])
+            self.limit = max(sum(map(len, lines)) // 2, 1)
+            return Sent(0, retry_after=0.0)
+        return self.settled(items[:taken], verdicts)
+
+    # --- What is sent ---------------------------------------------------------------------------------
+
+    def request(self, items: Sequence[Item]) -> tuple[list[bytes], int, list[str]]:
+        """Return the lines for as many items as one request takes, how many those are, and whose each action is."""
+        now = time.time_ns()
+        newest = {(item.stream, item.id): item.sequence for item in items}
+        lines: list[bytes] = []
+        asked: list[str] = []  # event.id of the item each action belongs to
+        size = taken = 0
+        for item in items:
+            actions = self.actions(item, now, is_newest=newest[item.stream, item.id] == item.sequence)
+            size += sum(map(len, actions))
+            if taken and size > self.limit:
+                break
+            lines += actions
+            asked += [document_id(item)] * (len(actions) // 2)
+            taken += 1
+        return lines, taken, asked
+
+    def actions(self, item: Item, now: int, *, is_newest: bool) -> list[bytes]:
+        """Return an item's lines: into the history, and where it is the newest of its kind, as the state."""
+        lines = []
+        if document_id(item) not in self.there:
+            index = data_stream(item.stream, self.namespace)
+            action = {"create": {"_index": index, "_id": document_id(item), "require_data_stream": True}}
+            lines += [orjson.dumps(action), orjson.dumps(stamped(item, now, self.namespace))]
+        newest = state(item) if is_newest else None
+        if newest is not None:
+            index = state_index(newest.kind, self.namespace)
+            versioned = {"version": newest.version, "version_type": "external"}
+            action = {"index": {"_index": index, "_id": newest.id, **versioned}}
+            lines += [orjson.dumps(action), orjson.dumps(stamped(item, now))]
+        return lines
+
+    # --- What came of it ------------------------------------------------------------------------------
+
+    def answered(self, lines: list[bytes], asked: list[str]) -> dict[str, list[Verdict]] | None:
+        """Send a request; return the verdicts by document, None when it is too large. Raises Unreachable."""
+        before, self.doubt = self.doubt, True
+        try:
+            answer = self.client.bulk(operations=lines)  # type: ignore[arg-type]  # it takes lines as well
+            body = answer.body
+        except Exception as error:  # the client has a dozen; each means that we do not know
+            status = getattr(error, "status_code", None)
+            if status in (401, 403, 413, 429):  # refused as a whole: nothing of it arrived
+                self.doubt = before
+            if status == TOO_LARGE:
+                return None
+            raise unreachable(error) from error
+        found = judge(body, len(asked))
+        verdicts: dict[str, list[Verdict]] = {}
+        for identity, verdict in zip(asked, found, strict=True):
+            verdicts.setdefault(identity, []).append(verdict)
+            self.count(identity, verdict)
+        # When the shipper has just begun, several batches may have arrived before: as long as some of one had, go on.
+        self.doubt = before and self.found_some
+        return verdicts
+
+    def count(self, identity: str, verdict: Verdict) -> None:
+        """Note one action's outcome."""
+        if verdict.action == "create" and verdict.arrived:
+            self.there.add(identity)
+            self.found["already_there" if verdict.repeated else "created"] += 1
+        self.found["retried"] += verdict.again
+
+    def settled(self, items: Sequence[Item], verdicts: Mapping[str, Sequence[Verdict]]) -> Sent:
+        """Return how far the items are settled, from the first on."""
+        rejected: list[tuple[Item, str]] = []
+        for number, item in enumerate(items):
+            found = verdicts.get(document_id(item), ())
+            if any(verdict.again for verdict in found):
+                return Sent(number, rejected, RETRY_SECONDS)
+            reasons = [verdict.reason for verdict in found if not verdict.arrived]
+            if reasons:
+                rejected.append((item, "; ".join(reasons)))
+            self.there.discard(document_id(item))
+        return Sent(len(items), rejected)
+
+    # --- What had arrived -----------------------------------------------------------------------------
+
+    def look_up(self, items: Sequence[Item]) -> None:
+        """Find which history documents are there; as long as some are, the next ones may be as well."""
+        if not self.may_look_up:
+            return
+        by_stream: dict[str, list[str]] = {}
+        for item in items[:MAX_LOOKED_UP]:
+            by_stream.setdefault(item.stream, []).append(document_id(item))
+        found: set[str] = set()
+        for stream, ids in by_stream.items():
+            found |= self.present(data_stream(stream, self.namespace), ids)
+        self.there |= found
+        self.found_some = bool(found)
+
+    def present(self, stream: str, ids: list[str]) -> set[str]:
+        """Return which ids a data stream holds, in whichever of its backing indices."""
+        asking: dict[str, Any] = {"index": stream, "ignore_unavailable": True, "allow_no_indices": True}
+        query = {"ids": {"values": ids}}
+        try:
+            self.client.indices.refresh(**asking)
+            answer = self.client.search(
+                **asking, query=query, source=False, size=MAX_LOOKED_UP, allow_partial_search_results=False
+            )
+            found = {hit["_id"] for hit in answer.body["hits"]["hits"]}
+        except Exception as error:
+            if getattr(error, "status_code", None) == 403:  # a role that may only create
+                self.may_look_up = False
+                self.found["lookups_refused"] += 1
+                return set()
+            raise unreachable(error) from error
+        self.found["looked_up"] += len(ids)
+        return found
+
+    def counts(self) -> Mapping[str, int]:
+        """Return what was counted."""
+        return self.found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self.client.close()
+
+
+def document_id(item: Item) -> str:
+    """Return the id of an item's document in the history."""
+    identity: str = item.document["event"]["id"]
+    return identity
+
+
+def unreachable(error: Exception) -> Unreachable:
+    """Say in one line why a request failed; no credentials are in it."""
+    status = getattr(error, "status_code", None)
+    if status is None:
+        return Unreachable(f"{type(error).__name__}: {str(error)[:200]}")
+    said = {401: "user, password or API key is wrong", 403: "a privilege is missing"}.get(status, "")
+    headers = getattr(getattr(error, "meta", None), "headers", {})
+    after = headers.get("retry-after", "")
+    return Unreachable(
+        f"HTTP {status}{': ' + said if said else ''} {str(error)[:200]}".strip(),
+        float(after) if after.isdigit() else RETRY_SECONDS if status in OVERLOADED else None,
+    )
