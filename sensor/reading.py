@@ -94,8 +94,9 @@ class Reading:
         return self
 
     def stop(self) -> None:
-        """End after the present block; what was read is kept."""
+        """End after the present block, or where a pipe has nothing to say; what was read is kept."""
         self.stopped = True
+        self.captures.stop()
 
     def _blocks(self, *, messages: bool) -> Iterator[None]:
         places: dict[tuple[int, int], tuple[str, str]] = {}  # (file, interface) -> site and segment

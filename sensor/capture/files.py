@@ -50,6 +50,7 @@ class Captures:
         self.total_bytes: i64 = 0  # packed, as they lie; 0: unknown, for something is a pipe
         self.known: dict[tuple[int, int], str] = {}
         self.dues: list[int] = []  # when each source begins, ns
+        self.turns: list[Turn] = []
         self.endless = False
         for path in paths:
             self.add(os.fspath(path), asked=True)
@@ -65,10 +66,15 @@ class Captures:
         """Yield the frames of all files, in time; once."""
         many = len(self.sources)
         chunk = max(LOOK, min(CHUNK, MERGE_MEMORY // max(many, 1)))
-        turns = [
+        self.turns = [
             Turn(source, many <= MAX_OPEN, chunk, due) for source, due in zip(self.sources, self.dues, strict=True)
         ]
-        return merge(turns)
+        return merge(self.turns)
+
+    def stop(self) -> None:
+        """End soon, even where a pipe says nothing; safe to call from a signal handler."""
+        for turn in self.turns:
+            turn.stop()
 
     def add(self, path: str, *, asked: bool) -> None:
         """Take in one path."""

@@ -29,6 +29,7 @@ class Turn:
         self.chunk = chunk
         self.due = due  # time of its next frame, ns
         self.begun = False
+        self.raw: Raw | None = None
         self.reader: Reader | None = None
         self.block: Block | None = None
         self.at: i64 = 0  # first record of the block that was not given yet
@@ -37,11 +38,17 @@ class Turn:
         """Open the file and stand before its first frame; False when it has none."""
         self.begun = True
         try:
-            self.reader = Reader(self.source, Raw(self.source.path, self.keep), self.chunk)
+            self.raw = Raw(self.source.path, self.keep)
+            self.reader = Reader(self.source, self.raw, self.chunk)
         except (OSError, Unreadable) as error:
             self.source.hurt(reason(error))
             return False
         return self.advance()
+
+    def stop(self) -> None:
+        """Give no more than what is read already."""
+        if self.raw is not None:
+            self.raw.stop()
 
     def advance(self) -> bool:
         """Stand before the next frame; False when there is none."""

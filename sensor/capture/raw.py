@@ -36,6 +36,7 @@ class Raw(Stream):
         self.size: i64 = 0  # 0: unknown
         self.identity = (0, 0)
         self.standing = False  # a pipe: what was read cannot be read again
+        self.stopped = False
         self.open()
 
     def open(self) -> None:
@@ -68,6 +69,14 @@ class Raw(Stream):
             return b""
         self.position += len(data)
         return data
+
+    def stop(self) -> None:
+        """End here; a read of a silent pipe, interrupted by a signal, is made again and finds nothing."""
+        self.stopped = True
+        if self.standing and self.handle >= 0:
+            nothing = os.open(os.devnull, os.O_RDONLY)
+            os.dup2(nothing, self.handle)
+            os.close(nothing)
 
     def close(self) -> None:
         """Let the file go; standard input is left as it is."""

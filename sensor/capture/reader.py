@@ -133,6 +133,9 @@ class Reader:
 
     def cut(self) -> None:
         """End with the last whole record, or, where a wrong length makes it look cut off, look behind it."""
+        if self.raw.stopped:
+            self.close()
+            return
         self.final = True
         if self.rest:
             place, need = self.walker.place(self.offset), self.walker.need
