@@ -82,6 +82,7 @@ class Inventory:
         if not mac or mac in asset.macs or len(asset.macs) >= MAX_PORTS:
             return
         asset.macs[mac] = None
+        asset.name = asset.name or self.names.get(mac.hex(":"), "")
         self.behind.setdefault(mac, set()).add(asset.endpoint.number)
         name = vendor(mac)
         if name:
