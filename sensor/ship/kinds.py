@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 KINDS: Final = {  # type: "module:class"
     "elasticsearch": "sensor.ship.elastic.bulk:Elasticsearch",
+    "lines": "sensor.ship.lines:Lines",
+    "syslog": "sensor.ship.syslog:Syslog",
+    "webhook": "sensor.ship.webhook:Webhook",
+    "kafka": "sensor.ship.kafka:Kafka",
+    "stdout": "sensor.ship.stdout:Stdout",
 }
 
 
