@@ -28,26 +28,30 @@ def bucket(ns: i64) -> i64:
     return number
 
 
+# Where a behaviour's numbers stand: sum, smallest and largest of both kinds of durations, then their histograms. They
+# lie in one piece of memory, because what a repeat costs is mostly the memory it touches.
+LATENCY: Final = 0
+INTERVAL: Final = 3
+HISTOGRAMS: Final = 6
+MOST: Final = (1 << 63) - 1  # ns, where sums stay; and what no duration has been smaller than yet
+FRESH: Final = [0, MOST, 0, 0, MOST, 0] + [0] * (2 * BUCKETS)
+
+
+def histogram(kind: i64) -> i64:
+    """Return where the histogram of LATENCY or INTERVAL begins."""
+    return HISTOGRAMS if kind == LATENCY else HISTOGRAMS + BUCKETS
+
+
 class Durations:
     """Count, sum, smallest, largest and histogram of durations, ns."""
 
-    def __init__(self) -> None:
-        self.count: i64 = 0
-        self.sum: i64 = 0
-        self.min: i64 = 0
-        self.max: i64 = 0
-        self.buckets: vec[i64] = vec[i64]([0] * BUCKETS)
-
-    def add(self, ns: i64) -> None:
-        """Count one duration; a negative one (clocks that step back) is left out."""
-        if ns < 0:
-            return
-        if self.count == 0 or ns < self.min:
-            self.min = ns
-        self.max = max(self.max, ns)
-        self.count += 1
-        self.sum += ns
-        self.buckets[bucket(ns)] += 1
+    def __init__(self, numbers: vec[i64], kind: i64) -> None:
+        first = histogram(kind)
+        self.buckets: list[int] = [numbers[number] for number in range(first, first + BUCKETS)]
+        self.count: i64 = sum(self.buckets)
+        self.sum: i64 = numbers[kind]
+        self.min: i64 = numbers[kind + 1] if self.count else 0
+        self.max: i64 = numbers[kind + 2]
 
     def mean(self) -> i64:
         """Return the mean in ns, 0 when nothing was counted."""
@@ -68,22 +72,23 @@ class Behaviour:
         targets: list[Target],
         ranged: bool,
     ) -> None:
+        # What every repeat touches stands together, first.
+        self.shape = b""  # the request it was last known by, and
+        self.following: Behaviour | None = None  # what came after it: the learner's own
+        self.protocol = protocol
+        self.count: i64 = 0
+        self.last_time: i64 = 0
+        self.accepted: i64 = 0
+        self.numbers: vec[i64] = vec[i64]()  # made when there is something to hold: much of a scan happens once
+        self.first_time: i64 = 0
         self.client = client
         self.server = server
-        self.protocol = protocol
         self.operation = operation
         self.action = action
         self.unit = unit
         self.targets = targets
         self.ranged = ranged  # the targets are ranges that widen, after many exact ones
-        self.count: i64 = 0
-        self.first_time: i64 = 0
-        self.last_time: i64 = 0
-        self.accepted: i64 = 0
         self.others: dict[int, int] = {}  # outcome other than accepted * 65536 + refusal code -> count
-        # Made when there is something to hold: most behaviours of a scan happen once.
-        self.latency: Durations | None = None
-        self.interval: Durations | None = None
         self.verdicts: dict[int, object] | None = None  # what detection decided, by outcome and code; its own
 
     def count_in(self, exchange: Exchange) -> None:
@@ -95,9 +100,7 @@ class Behaviour:
         if self.count == 1:
             self.first_time = time
         else:
-            if self.interval is None:
-                self.interval = Durations()
-            self.interval.add(time - self.last_time)
+            self.measure(INTERVAL, time - self.last_time)
         self.last_time = time
         if exchange.outcome == 1:
             self.accepted += 1
@@ -105,9 +108,37 @@ class Behaviour:
             key: int = exchange.outcome * 65536 + (exchange.code & 0xFFFF)
             self.others[key] = self.others.get(key, 0) + 1
         if exchange.request_time != 0 and exchange.response_time != 0:
-            if self.latency is None:
-                self.latency = Durations()
-            self.latency.add(exchange.response_time - exchange.request_time)
+            self.measure(LATENCY, exchange.response_time - exchange.request_time)
+
+    def measure(self, kind: i64, ns: i64) -> None:
+        """Count one duration; a negative one (clocks that step back) is left out."""
+        if ns < 0:
+            return
+        if len(self.numbers) == 0:
+            self.numbers = vec[i64](FRESH)
+        numbers = self.numbers
+        total = numbers[kind]
+        numbers[kind] = total + ns if total < MOST - ns else MOST
+        numbers[kind + 1] = min(numbers[kind + 1], ns)
+        numbers[kind + 2] = max(numbers[kind + 2], ns)
+        numbers[histogram(kind) + bucket(ns)] += 1
+
+    @property
+    def latency(self) -> Durations | None:
+        """From request to response; None where nothing was answered."""
+        return self.durations(LATENCY)
+
+    @property
+    def interval(self) -> Durations | None:
+        """From one request to the next; None where there was only one."""
+        return self.durations(INTERVAL)
+
+    def durations(self, kind: i64) -> Durations | None:
+        """Return one kind of durations, as they are now."""
+        if len(self.numbers) == 0:
+            return None
+        found = Durations(self.numbers, kind)
+        return found if found.count else None
 
     def outcomes(self) -> dict[str, int]:
         """Return how often it ended how: {"accepted": 120, "refused": 2}."""

@@ -27,8 +27,11 @@ from sensor.contract import Conversation, Endpoint, Exchange, Message, Sink, Tar
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
 MAX_SHAPES: Final = 512  # known shapes of one pair: twice the polls of a busy master; a miss costs decoding the request
+MAX_SHAPE_BYTES: Final = 33_554_432  # of all pairs' shapes; a plant's take about one MiB
+SHAPE_OVERHEAD: Final = 100  # bytes a shape takes beside its own
 MAX_SAMPLE: Final = 32  # bytes shown of what cannot be read
 MAX_PAIRS: Final = 65_536  # a plant has hundreds; a flood of forged addresses ends here
+MAX_OPERATIONS: Final = 131_072  # of all pairs
 MAX_BEHAVIOURS: Final = 131_072  # about 60 MB
 
 
@@ -43,20 +46,52 @@ class Operation:
 class Pair:
     """What one client does to one server."""
 
-    def __init__(self, client: Endpoint, server: Endpoint) -> None:
+    def __init__(self, client: Endpoint, server: Endpoint, kept: bool) -> None:
         self.client = client
         self.server = server
+        self.kept = kept  # in the table; one that is not keeps nothing that has to be counted
         self.protocols: set[str] = set()
         self.shapes: dict[bytes, Behaviour] = {}
+        self.shape_bytes: i64 = 0
         self.operations: dict[str, Operation] = {}
 
 
 class Page:
-    """A conversation's two pairs, by the direction that is the client's."""
+    """A conversation's two pairs, by the direction that is the client's, and what it will say next.
+
+    A master's polls go round in a circle: what followed the last one is looked at before all others.
+    """
 
     def __init__(self, forward: Pair, backward: Pair) -> None:
+        self.expected: Behaviour | None = None
+        self.client: i64 = 0  # the direction in which it is expected
+        self.last: Behaviour | None = None
         self.forward = forward
         self.backward = backward
+
+    def known(self, exchange: Exchange) -> Behaviour | None:
+        """Return the behaviour of a shape seen before."""
+        expected = self.expected
+        if (
+            expected is not None
+            and expected.shape == exchange.shape
+            and exchange.client == self.client
+            and expected.protocol == exchange.protocol
+        ):
+            behaviour = expected
+        else:
+            pair = self.forward if exchange.client == 0 else self.backward
+            found = pair.shapes.get(exchange.shape)
+            if found is None or found.protocol != exchange.protocol:
+                return None
+            behaviour = found
+            behaviour.shape = exchange.shape
+            if self.last is not None and self.client == exchange.client:
+                self.last.following = behaviour
+            self.client = exchange.client
+        self.last = behaviour
+        self.expected = behaviour.following
+        return behaviour
 
 
 class Learner(Sink):
@@ -67,8 +102,11 @@ class Learner(Sink):
         self.pairs: dict[int, Pair] = {}
         self.behaviours: list[Behaviour] = []
         self.exchanges: i64 = 0
+        self.shape_bytes: i64 = 0
+        self.operations: i64 = 0
         self.undissected: i64 = 0  # exchanges of which no message could be read
         self.pairs_refused: i64 = 0
+        self.operations_refused: i64 = 0
         self.behaviours_refused: i64 = 0
 
     def exchange(self, talk: Conversation, exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
@@ -77,11 +115,9 @@ class Learner(Sink):
         page = talk.account
         if not isinstance(page, Page):
             page = self.open_page(talk)
-        pair = page.forward if exchange.client == 0 else page.backward
-        behaviour = pair.shapes.get(exchange.shape)
+        behaviour = page.known(exchange)
         if behaviour is None:
-            keep_answer(exchange, data, start, end)
-            self.learn(talk, pair, exchange)
+            self.learn(talk, page.forward if exchange.client == 0 else page.backward, exchange, data, start, end)
             return
         behaviour.count_in(exchange)
         if exchange.significant:
@@ -99,52 +135,86 @@ class Learner(Sink):
         key: int = (client.number << 32) | server.number
         pair = self.pairs.get(key)
         if pair is None:
-            pair = Pair(client, server)
-            if len(self.pairs) < MAX_PAIRS:
+            pair = Pair(client, server, len(self.pairs) < MAX_PAIRS)
+            if pair.kept:
                 self.pairs[key] = pair
             else:
                 self.pairs_refused += 1
         return pair
 
-    def learn(self, talk: Conversation, pair: Pair, exchange: Exchange) -> None:
+    def learn(self, talk: Conversation, pair: Pair, exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
         """Find the behaviour of a shape not seen before, and hand on what is new about it."""
+        if not exchange.request:
+            keep_answer(exchange, data, start, end)
         message = first_message(talk, exchange)
         if message is None:
             self.tell_undissected(talk, exchange)
             return
-        known = exchange.protocol in pair.protocols
-        name = exchange.protocol + " " + message.operation + " " + message.unit
-        operation = pair.operations.get(name)
-        news = NEW_CLIENT if not known else NEW_OPERATION if operation is None else NEW_TARGET
-        if operation is None:
-            operation = Operation()
-            pair.operations[name] = operation
-        if not known:
-            pair.protocols.add(exchange.protocol)
-        behaviour = operation.ranged
-        if behaviour is not None:
-            news = WIDENED if widen(behaviour.targets, message.targets) else ""
-        else:
-            text = ", ".join([str(target) for target in message.targets])
-            behaviour = operation.exact.get(text)
-            if behaviour is not None:
-                news = ""  # another shape of the same identity
-            elif len(operation.exact) < MAX_EXACT:
-                behaviour = self.begin(pair, exchange, message, False)
-                operation.exact[text] = behaviour
-            else:
-                news = NEW_RANGE
-                behaviour = self.begin(pair, exchange, message, True)
-                operation.ranged = behaviour
-                for other in operation.exact.values():
-                    widen(behaviour.targets, other.targets)
-        if len(pair.shapes) < MAX_SHAPES:
-            pair.shapes[exchange.shape] = behaviour
+        behaviour, news = self.place(pair, exchange, message)
+        self.remember(pair, exchange.shape, behaviour)
         behaviour.count_in(exchange)
         if news or exchange.significant:
+            keep_answer(exchange, data, start, end)
             finding = Finding(talk, exchange, behaviour, news)
             finding.keep(message)
             self.findings.finding(finding)
+
+    def place(self, pair: Pair, exchange: Exchange, message: Message) -> tuple[Behaviour, str]:
+        """Return the behaviour of a message, found or made, and what is new about it.
+
+        What finds no more room is not told as new, for it would be new each time; a new client always is.
+        """
+        news = NEW_TARGET
+        name = exchange.protocol + " " + message.operation + " " + message.unit
+        operation = pair.operations.get(name)
+        if operation is None:
+            news = NEW_OPERATION if exchange.protocol in pair.protocols else NEW_CLIENT
+            pair.protocols.add(exchange.protocol)
+            operation = self.begin_operation(pair, name)
+            if operation is None:
+                self.behaviours_refused += 1
+                return make(pair, exchange, message, False), news if news == NEW_CLIENT else ""
+        ranged = operation.ranged
+        if ranged is not None:
+            return ranged, WIDENED if widen(ranged.targets, message.targets) else ""
+        text = ", ".join([str(target) for target in message.targets])
+        behaviour = operation.exact.get(text)
+        if behaviour is not None:
+            return behaviour, ""  # another shape of the same identity
+        behaviour = make(pair, exchange, message, len(operation.exact) >= MAX_EXACT)
+        if len(self.behaviours) >= MAX_BEHAVIOURS:
+            self.behaviours_refused += 1
+            return behaviour, news if news != NEW_TARGET else ""
+        self.behaviours.append(behaviour)
+        if not behaviour.ranged:
+            operation.exact[text] = behaviour
+            return behaviour, news
+        operation.ranged = behaviour
+        for other in operation.exact.values():
+            widen(behaviour.targets, other.targets)
+        return behaviour, NEW_RANGE
+
+    def begin_operation(self, pair: Pair, name: str) -> Operation | None:
+        """Make room for the targets of an operation not seen before; None where there is none."""
+        if not pair.kept or self.operations >= MAX_OPERATIONS:
+            self.operations_refused += 1
+            return None
+        operation = Operation()
+        pair.operations[name] = operation
+        self.operations += 1
+        return operation
+
+    def remember(self, pair: Pair, shape: bytes, behaviour: Behaviour) -> None:
+        """Know a shape again; where there is no more room, the pair's others are forgotten."""
+        size = i64(len(shape)) + SHAPE_OVERHEAD
+        if len(pair.shapes) >= MAX_SHAPES or self.shape_bytes + size > MAX_SHAPE_BYTES:
+            self.shape_bytes -= pair.shape_bytes
+            pair.shape_bytes = 0
+            pair.shapes.clear()
+        if pair.kept and self.shape_bytes + size <= MAX_SHAPE_BYTES:
+            pair.shapes[shape] = behaviour
+            pair.shape_bytes += size
+            self.shape_bytes += size
 
     def tell_undissected(self, talk: Conversation, exchange: Exchange) -> None:
         """Count an exchange of which no message could be read, and say what it looked like."""
@@ -157,24 +227,6 @@ class Learner(Sink):
             time = exchange.request_time if asked else exchange.response_time
             self.findings.oddity(talk, exchange.anomalies[-1], direction, time, number, sample[:MAX_SAMPLE])
 
-    def begin(self, pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Behaviour:
-        """Make a behaviour; one that no longer fits is counted and not kept."""
-        behaviour = Behaviour(
-            pair.client,
-            pair.server,
-            exchange.protocol,
-            message.operation,
-            message.action,
-            message.unit,
-            [Target(target.space, target.first, target.last) for target in message.targets],
-            ranged,
-        )
-        if len(self.behaviours) < MAX_BEHAVIOURS:
-            self.behaviours.append(behaviour)
-        else:
-            self.behaviours_refused += 1
-        return behaviour
-
     def counts(self) -> dict[str, int]:
         """Return what was counted, by name."""
         return {
@@ -183,6 +235,7 @@ class Learner(Sink):
             "pairs": len(self.pairs),
             "undissected": self.undissected,
             "pairs_refused": self.pairs_refused,
+            "operations_refused": self.operations_refused,
             "behaviours_refused": self.behaviours_refused,
         }
 
@@ -207,6 +260,20 @@ def keep_answer(exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
     """Copy the last message of an exchange, which lies in a block that will not stay."""
     if end > start and exchange.response_time != 0:
         exchange.response = data[start:end]
+
+
+def make(pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Behaviour:
+    """Make the behaviour of a message."""
+    return Behaviour(
+        pair.client,
+        pair.server,
+        exchange.protocol,
+        message.operation,
+        message.action,
+        message.unit,
+        [Target(target.space, target.first, target.last) for target in message.targets],
+        ranged,
+    )
 
 
 def first_message(talk: Conversation, exchange: Exchange) -> Message | None:

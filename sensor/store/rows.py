@@ -91,7 +91,7 @@ def behaviour(behaviour: Behaviour, run: int, sequence: int) -> Row:
 
 def durations(found: Durations) -> Row:
     """Return one statistic of durations."""
-    return (found.count, min(found.sum, MAX_SQL), found.min, found.max, json(list(found.buckets)))
+    return (found.count, min(found.sum, MAX_SQL), found.min, found.max, json(found.buckets))
 
 
 def flow(flow: Flow, run: int, sequence: int) -> Row:

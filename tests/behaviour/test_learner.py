@@ -1,13 +1,14 @@
 """Repeats are counted, novelty is told, and every table has its bound."""
 
 import struct
+from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensor.behaviour import learner as module
-from sensor.behaviour.behaviour import BUCKETS, Durations, bucket
+from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, Behaviour, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
 from sensor.behaviour.learner import MAX_EXACT, Learner
 from sensor.contract import (
@@ -52,9 +53,12 @@ class Told(Findings):
         self.odd.append((kind, direction, sample))
 
 
+def conversation_ends(client=0, server=1):
+    return [Endpoint(number, NETWORK, bytes((10, 0, 0, number)), f"10.0.0.{number}") for number in (client, server)]
+
+
 def conversation(client=0, server=1):
-    ends = [Endpoint(number, NETWORK, bytes((10, 0, 0, number)), f"10.0.0.{number}") for number in (client, server)]
-    talk = Conversation(0, *ends)
+    talk = Conversation(0, *conversation_ends(client, server))
     talk.dissector = Words("words")
     return talk
 
@@ -131,25 +135,93 @@ def test_the_identity_has_no_port_no_time_and_no_connection_in_it():
     assert other.behaviours[0].identity() != first.behaviours[0].identity()
 
 
-def test_tables_are_bounded_and_refusals_counted(monkeypatch):
+@pytest.fixture
+def bounds(monkeypatch):
     if not module.__file__.endswith(".py"):
         pytest.skip("constants are compiled in; the uncompiled run shows this")
-    monkeypatch.setattr(module, "MAX_BEHAVIOURS", 3)
-    monkeypatch.setattr(module, "MAX_SHAPES", 2)
+
+    def set_bounds(**numbers):
+        for name, number in numbers.items():
+            monkeypatch.setattr(module, name, number)
+
+    return set_bounds
+
+
+def test_behaviours_are_bounded_and_a_target_without_room_is_no_news(bounds):
+    bounds(MAX_BEHAVIOURS=3, MAX_SHAPES=2)
     learner, told = learn(conversation(), [asked("r", address) for address in (1, 2, 3, 4, 5)] * 2)
-    assert learner.counts()["behaviours"] == 3
-    assert learner.counts()["behaviours_refused"] == 2
-    assert len(told) == 5
+    assert learner.counts()["behaviours"] == len(told) == 3
+    assert learner.counts()["behaviours_refused"] == 4
+    assert sum(behaviour.count for behaviour in learner.behaviours) == 6
 
 
-@given(st.lists(st.integers(0, 2**62), max_size=50))
+def test_operations_are_bounded_and_new_clients_and_commands_still_told(bounds):
+    bounds(MAX_OPERATIONS=1)
+    exchanges = [asked("r"), asked("s"), asked("s"), asked("w", significant=True)]
+    learner, told = learn(conversation(), exchanges)
+    told_then = len(told)
+    for _ in range(2):
+        learner.exchange(conversation(5, 6), asked("x"), b"", 0, 0)
+    assert [finding.news for finding in told] == [NEW_CLIENT, "", NEW_CLIENT]
+    assert told_then == 2
+    assert learner.counts()["operations_refused"] == 3  # a shape is known again even so
+    assert learner.counts()["behaviours"] == 1
+
+
+def test_without_room_for_its_pair_a_conversation_is_told_once(bounds):
+    bounds(MAX_PAIRS=0)
+    learner, told = learn(conversation(), [asked("r", address) for address in (1, 2, 3)] * 2)
+    assert [finding.news for finding in told] == [NEW_CLIENT]
+    assert (learner.shape_bytes, learner.counts()["behaviours"]) == (0, 0)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 40)), max_size=120))
+def test_shapes_are_bounded_counted_and_forgotten_without_loss(bounds, asks):
+    bounds(MAX_SHAPES=8, MAX_SHAPE_BYTES=10 * (3 + module.SHAPE_OVERHEAD))
+    learner = Learner(Told())
+    talks = [conversation(number, 9) for number in range(4)]
+    for number, address in asks:
+        learner.exchange(talks[number], asked("r", address), b"", 0, 0)
+        shapes = [len(pair.shapes) for pair in learner.pairs.values()]
+        assert max(shapes) <= 8
+        assert sum(shapes) * (3 + module.SHAPE_OVERHEAD) == learner.shape_bytes <= 10 * (3 + module.SHAPE_OVERHEAD)
+    assert sum(behaviour.count for behaviour in learner.behaviours) == len(asks)
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(0, 1), st.integers(0, 5)), max_size=60))
+def test_what_was_expected_next_changes_no_count(asks):
+    learner, talks = Learner(Told()), [conversation(), conversation()]
+    for talk, client, address in asks:
+        exchange = asked("r", address)
+        exchange.client = client
+        learner.exchange(talks[talk], exchange, b"", 0, 0)
+    found = {(b.client.number, b.target_text()): b.count for b in learner.behaviours}
+    assert found == Counter((client, f"cell {address}") for _, client, address in asks)
+
+
+def test_the_same_shape_in_another_protocol_is_another_behaviour():
+    other = asked("r", 1)
+    other.protocol = "phrases"
+    learner, told = learn(conversation(), [asked("r", 1), asked("r", 1), other, asked("r", 1), other, other])
+    assert [finding.news for finding in told] == [NEW_CLIENT, NEW_CLIENT]
+    assert [(b.protocol, b.count) for b in learner.behaviours] == [("words", 3), ("phrases", 3)]
+
+
+@given(st.lists(st.tuples(st.sampled_from((LATENCY, INTERVAL)), st.integers(-5, 2**62)), max_size=50))
 def test_durations_add_up(values):
-    durations = Durations()
-    for value in values:
-        durations.add(value)
-    assert durations.count == sum(durations.buckets) == len(values)
-    assert durations.min == min(values, default=0)
-    assert durations.max == max(values, default=0)
+    behaviour = Behaviour(*conversation_ends(), "words", "r", "read", "", [], False)
+    for kind, value in values:
+        behaviour.measure(kind, value)
+    for kind, found in ((LATENCY, behaviour.latency), (INTERVAL, behaviour.interval)):
+        mine = [value for which, value in values if which == kind and value >= 0]
+        if not mine:
+            assert found is None
+            continue
+        assert found.count == sum(found.buckets) == len(mine)
+        assert (found.min, found.max) == (min(mine), max(mine))
+        assert found.sum == min(sum(mine), 2**63 - 1)
+        assert [number > 0 for number in found.buckets] == [n in map(bucket, mine) for n in range(BUCKETS)]
 
 
 @given(st.integers(0, 2**62))

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from made import SECOND, behaviour, endpoint, finding, rule_text, ruleset, talk
 
 from sensor.alert.book import AlertBook
-from sensor.behaviour.behaviour import Durations
+from sensor.behaviour.behaviour import LATENCY
 from sensor.capture.source import Source
 from sensor.contract import ACCEPTED, REFUSED, Exchange, Target
 from sensor.detect.detector import Detector
@@ -51,7 +51,7 @@ def test_a_behaviour_comes_back_with_all_its_statistics(path):
         "server": "10.0.0.2", "protocol": "words", "operation": "write", "action": "write", "unit": "1",
         "target": "cell 7", "targets": [["cell", 7, 7]], "ranged": False, "count": 11, "first_time": SECOND,
         "last_time": 11 * SECOND, "outcomes": {"accepted": 10, "refused": 1}, "codes": {"2": 1}, "latency_count": 11,
-        "latency_mean": 5_000_000, "latency_buckets": list(of.latency.buckets), "interval_count": 10,
+        "latency_mean": 5_000_000, "latency_buckets": of.latency.buckets, "interval_count": 10,
         "interval_max": SECOND,
     }  # fmt: skip
     assert {name: row[name] for name in expected} == expected
@@ -84,18 +84,18 @@ TIMES = st.lists(st.integers(1, 1 << 60), min_size=1, max_size=8)
 @given(st.lists(TIMES, min_size=1, max_size=4))
 def test_statistics_of_runs_add_up_to_those_of_one(tmp_path_factory, runs):
     path = tmp_path_factory.mktemp("runs") / "x.db"
-    whole = Durations()
+    whole = behaviour()
     for times in runs:
         of = behaviour()
-        of.latency = Durations()
         for time in times:
-            of.latency.add(time)
-            whole.add(time)
+            of.measure(LATENCY, time)
+            whole.measure(LATENCY, time)
         with Store(path) as store:
             store.behaviour(of)
     (row,) = read(path, "behaviours")
     found = [row[f"latency_{what}"] for what in ("count", "sum", "min", "max", "buckets")]
-    assert found == [whole.count, whole.sum, whole.min, whole.max, list(whole.buckets)]
+    whole = whole.latency
+    assert found == [whole.count, whole.sum, whole.min, whole.max, whole.buckets]
 
 
 def test_flows_assets_captures_oddities_and_health(path):
