@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sensor.alert.book import AlertBook
 from sensor.behaviour.finding import Findings
 from sensor.capture.files import Captures
-from sensor.commands import COLLECT_AFTER
+from sensor.commands.read import COLLECT_AFTER
 from sensor.contract import Sink
 from sensor.detect.context import InventoryContext
 from sensor.detect.detector import Detector
