@@ -60,7 +60,7 @@ def state(item: Item) -> State | None:
 
 def stamped(item: Item, now_ns: int, namespace: str = "") -> dict[str, Any]:
     """Return a document as it is sent: with the time of sending and, where there is one, the data stream it goes to."""
-    event = {**item.document["event"], "sequence": item.sequence, "ingested": instant(now_ns)}
+    event = {"sequence": item.sequence, **item.document["event"], "ingested": instant(now_ns)}
     document = {**item.document, "event": event}
     if namespace:
         kind, dataset = kind_of(item.stream), f"otsensor.{item.stream}"

@@ -109,7 +109,8 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.flow.duplicates", "long", "Frames the mirror had copied twice"),
     # --- On lines that nothing comes back on
     Field("ot.feed.id", "keyword", "Which sensor's store and which way out of it"),
-    Field("ot.feed.after", "long", "Sequence of the document that went before it on this way"),
+    Field("ot.feed.sequence", "long", "Number of the document on this way"),
+    Field("ot.feed.after", "long", "Number of the document that went before it: what lies between was not meant to go"),
     Field("ot.feed.subject", "keyword", "Id of the alert, asset, behaviour or flow it is about"),
     Field("ot.feed.revision", "long", "Revision of its subject"),
     # --- The sensor itself
