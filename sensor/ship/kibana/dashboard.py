@@ -74,19 +74,21 @@ def bundle(dashboards: Iterable[Dashboard], words: Vocabulary) -> list[Object]:
 
 def own(dashboard: Dashboard, words: Vocabulary) -> Object:
     """Return a dashboard over our own data views."""
-    return dashboard_object(dashboard, words, lambda source: (source.view, ""))
+    return dashboard_object(dashboard, words, lambda source: source.view, shared=False)
 
 
 def packed(dashboard: Dashboard, words: Vocabulary) -> Object:
     """Return a dashboard of the integration package: Fleet's data views, filtered by dataset."""
-    return dashboard_object(dashboard, words, lambda source: (MANAGED[source.type], source.dataset))
+    return dashboard_object(dashboard, words, lambda source: MANAGED[source.type], shared=True)
 
 
-def dashboard_object(dashboard: Dashboard, words: Vocabulary, where: Callable[[Source], tuple[str, str]]) -> Object:
-    """Return a dashboard; `where`: the data view of a source, and the dataset to filter it by or ""."""
-    panels = [panel_object(panel, *where(panel.source), words) for panel in dashboard.panels]
-    main, dataset = where(dashboard.control_source)
-    refers = [{"id": main, "name": FILTER, "type": "index-pattern"}] if dataset else []
+def dashboard_object(
+    dashboard: Dashboard, words: Vocabulary, view_of: Callable[[Source], str], *, shared: bool
+) -> Object:
+    """Return a dashboard; `view_of`: the data view of a source, `shared` with others' documents or not."""
+    panels = [panel_object(panel, view_of(panel.source), shared=shared, words=words) for panel in dashboard.panels]
+    main = view_of(dashboard.control_source)
+    refers = [{"id": main, "name": FILTER, "type": "index-pattern"}] if shared else []
     refers += [one for panel in panels for one in references(panel)]
     refers += [
         {"id": main, "name": f"controlGroup_control-{number}:optionsListDataView", "type": "index-pattern"}
@@ -105,7 +107,7 @@ def dashboard_object(dashboard: Dashboard, words: Vocabulary, where: Callable[[S
     attributes = {
         "controlGroupInput": controls(dashboard, main),
         "description": dashboard.purpose,
-        "kibanaSavedObjectMeta": {"searchSourceJSON": text(source(dashboard, dataset))},
+        "kibanaSavedObjectMeta": {"searchSourceJSON": text(source(shared=shared))},
         "optionsJSON": text(options),
         "panelsJSON": text(panels),
         "timeFrom": f"now-{dashboard.span}",
@@ -124,22 +126,12 @@ def flatten(panel: Object) -> None:
         meta["searchSourceJSON"] = text(meta["searchSourceJSON"])
 
 
-def source(dashboard: Dashboard, dataset: str) -> Object:
-    """Return the dashboard's own query: in a package, a filter for our documents."""
-    found: Object = {"filter": [], "query": {"language": "kuery", "query": ""}}
-    if dataset:
-        whole = only(dataset, "")
-        del whole["meta"]["index"]
-        whole["meta"] |= {"indexRefName": FILTER, "params": sorted(datasets(dashboard)), "type": "phrases"}
-        alternatives = [{"match_phrase": {"data_stream.dataset": name}} for name in sorted(datasets(dashboard))]
-        whole["query"] = {"bool": {"minimum_should_match": 1, "should": alternatives}}
-        found["filter"] = [whole]
-    return found
-
-
-def datasets(dashboard: Dashboard) -> set[str]:
-    """Return the datasets a dashboard reads."""
-    return {panel.source.dataset for panel in dashboard.panels if panel.kind != "text"}
+def source(*, shared: bool) -> Object:
+    """Return the dashboard's own query: where others' documents are near, a filter for ours."""
+    whole = only("event.module", "otsensor", "")
+    del whole["meta"]["index"]
+    whole["meta"]["indexRefName"] = FILTER
+    return {"filter": [whole] if shared else [], "query": {"language": "kuery", "query": ""}}
 
 
 def controls(dashboard: Dashboard, main: str) -> Object:

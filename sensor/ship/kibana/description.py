@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
+from sensor.detect import attack
+from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.ship.kibana import kql
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ MAX_ROWS: Final = 1000  # of a table or list; more is a search, not a dashboard
 KINDS: Final = ("number", "bars", "ranking", "lines", "table", "donut", "heatmap", "text", "documents")
 MEASURES: Final = ("count", "distinct", "sum", "max", "min", "average", "last")
 ADDING: Final = ("count", "sum", "average")  # wrong where one alert has a document for each revision
-KEYS: Final = frozenset(("of", "where", "show", "by", "width", "note", "fields", "says", *KINDS))
+KEYS: Final = frozenset(("of", "where", "show", "by", "width", "note", "fields", "says", "alarm", "sort", *KINDS))
 MEASURE: Final = re.compile(r"(?P<how>\w+)(?: (?P<field>[@\w.]+))?(?: as (?P<label>.+))?")
 BUCKET: Final = re.compile(r"(?P<field>[@\w.]+)(?: top (?P<size>\d+))?(?: as (?P<label>.+))?")
 
@@ -39,13 +41,18 @@ class Source:
 
     name: str
     index: str  # pattern of our own data view
-    dataset: str  # in the integration's data streams
+    dataset: str = ""  # in the integration's data streams; "" all of ours
     type: str = "logs"
 
     @property
     def view(self) -> str:
         """Return the id of our own data view."""
         return f"otsensor-view-{self.name}"
+
+    @property
+    def filter(self) -> tuple[str, str]:
+        """Return the field and value by which our documents are told from others of a shared data view."""
+        return ("data_stream.dataset", self.dataset) if self.dataset else ("event.module", "otsensor")
 
 
 # Alerts and assets are read from their state: one document each. The package has history only, so every count of
@@ -59,6 +66,7 @@ SOURCES: Final = {
         Source("behaviours", "logs-otsensor.behaviour-*", "otsensor.behaviour"),
         Source("flows", "logs-otsensor.flow-*", "otsensor.flow"),
         Source("health", "metrics-otsensor.health-*", "otsensor.health", "metrics"),
+        Source("everything", "logs-otsensor.*"),
     )
 }
 
@@ -99,7 +107,9 @@ class Panel:
     show: tuple[Measure, ...] = ()
     by: tuple[Bucket, ...] = ()
     fields: tuple[str, ...] = ()  # of a list of documents
+    sort: tuple[str, ...] = ()
     text: str = ""
+    alarm: str = ""  # colour of a number that is not 0
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -124,13 +134,29 @@ def load(folder: pathlib.Path) -> list[Dashboard]:
     """Read the description in a folder; raise DescriptionError at the first fault."""
     path = folder / NAME
     data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    splits = {name: split(name, parts) for name, parts in data["splits"].items()}
+    splits = {name: split(name, parts) for name, parts in data["splits"].items()} | attack_splits()
     return [dashboard(one, splits) for one in data["dashboards"]]
 
 
 def split(name: str, parts: dict[str, dict[str, str]]) -> Bucket:
     """Read a named split: its parts by label, each with its query and colour."""
     return Bucket(name, name.capitalize(), parts=tuple((p, q["where"], q.get("colour", "")) for p, q in parts.items()))
+
+
+def attack_splits() -> dict[str, Bucket]:
+    """Return ATT&CK's tactics in their order, and the techniques our rules look for, as named splits.
+
+    A split, since a document's ids and names are lists: grouped by both, each id would meet every name.
+    """
+    tactics = tuple((name, f'threat.tactic.name: "{name}"', "") for _, name in attack.TACTICS.values())
+    rules = RuleSet.load((default_rules(),)).alerting()
+    named = attack.with_successors(tuple(sorted({number for rule in rules for number in rule.techniques})))
+    olds = (one for one in named if one.tactics)  # a successor comes along with the one it follows
+    techniques = tuple((f"{one.id} {one.name}", f'threat.technique.id: "{one.id}"', "") for one in olds)
+    return {
+        "tactic": Bucket("tactic", "Tactic", parts=tactics),
+        "technique": Bucket("technique", "Technique", parts=techniques),
+    }
 
 
 def dashboard(data: dict[str, Any], splits: dict[str, Bucket]) -> Dashboard:
@@ -194,7 +220,9 @@ def panel(data: dict[str, Any], splits: dict[str, Bucket], where: str, place: tu
         show=show,
         by=tuple(bucket(text, splits, spot) for text in data.get("by", ())),
         fields=tuple(data.get("fields", ())),
+        sort=(*([data["sort"]] if "sort" in data else []), "@timestamp"),
         text=data.get("says", ""),
+        alarm=data.get("alarm", ""),
     )
 
 

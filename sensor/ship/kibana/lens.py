@@ -28,20 +28,20 @@ TYPES: Final = {
 }
 SERIES: Final = {"bars": "bar_stacked", "ranking": "bar_horizontal_stacked", "lines": "line"}
 FILTER_INDEX: Final = "filter-index-pattern-0"
-ALERT_COLOUR: Final = "#BD271E"
+CALM: Final = "#6F8791"
 
 State = dict[str, Any]
 View = str  # id of a data view
 
 
-def panel_object(panel: Panel, view: View, dataset: str, words: Vocabulary) -> State:
-    """Return one panel; `dataset` not empty: the data view holds others' documents as well."""
+def panel_object(panel: Panel, view: View, *, shared: bool, words: Vocabulary) -> State:
+    """Return one panel; `shared`: the data view holds others' documents as well."""
     place = {"x": panel.x, "y": panel.y, "w": panel.w, "h": panel.h, "i": panel.id}
     makers: dict[str, Callable[[], State]] = {
         "text": lambda: markdown(panel),
-        "documents": lambda: documents(panel, view, dataset),
+        "documents": lambda: documents(panel, view, shared=shared),
     }
-    config = makers.get(panel.kind, lambda: lens(panel, view, dataset, words))()
+    config = makers.get(panel.kind, lambda: lens(panel, view, shared=shared, words=words))()
     whole = {"embeddableConfig": config, "gridData": place, "panelIndex": panel.id, "type": kind(panel)}
     return whole | ({"title": panel.title} if panel.kind != "text" else {})
 
@@ -57,36 +57,36 @@ def references(panel: State) -> list[State]:
     return [one | {"name": f"{panel['panelIndex']}:{one['name']}"} for one in inside]
 
 
-def only(dataset: str, index: str) -> State:
-    """Return a filter for the documents of one dataset."""
+def only(field: str, value: str, index: str) -> State:
+    """Return a filter for the documents with one value of a field."""
     return {
         "$state": {"store": "appState"},
         "meta": {
             "alias": None,
             "disabled": False,
-            "field": "data_stream.dataset",
+            "field": field,
             "index": index,
-            "key": "data_stream.dataset",
+            "key": field,
             "negate": False,
-            "params": {"query": dataset},
+            "params": {"query": value},
             "type": "phrase",
         },
-        "query": {"match_phrase": {"data_stream.dataset": dataset}},
+        "query": {"match_phrase": {field: value}},
     }
 
 
-def lens(panel: Panel, view: View, dataset: str, words: Vocabulary) -> State:
+def lens(panel: Panel, view: View, *, shared: bool, words: Vocabulary) -> State:
     """Return a Lens visualisation."""
     found = columns(panel, words)
     layer = {"columnOrder": list(found), "columns": found, "incompleteColumns": {}, "ignoreGlobalFilters": False}
-    names = [f"indexpattern-datasource-layer-{LAYER}", *([FILTER_INDEX] if dataset else [])]
+    names = [f"indexpattern-datasource-layer-{LAYER}", *([FILTER_INDEX] if shared else [])]
     attributes = {
         "description": panel.note,
         "references": [{"id": view, "name": name, "type": "index-pattern"} for name in names],
         "state": {
             "adHocDataViews": {},
             "datasourceStates": {"formBased": {"layers": {LAYER: layer}}},
-            "filters": [only(dataset, FILTER_INDEX)] if dataset else [],
+            "filters": [only(*panel.source.filter, FILTER_INDEX)] if shared else [],
             "internalReferences": [],
             "query": {"language": "kuery", "query": panel.where},
             "visualization": VISUALIZATIONS[panel.kind](panel, list(found)),
@@ -107,15 +107,16 @@ def markdown(panel: Panel) -> State:
     return {"enhancements": {}, "hidePanelTitles": True, "savedVis": saved}
 
 
-def documents(panel: Panel, view: View, dataset: str) -> State:
-    """Return a list of documents, the newest first."""
+def documents(panel: Panel, view: View, *, shared: bool) -> State:
+    """Return a list of documents, the largest and newest first."""
     index = "kibanaSavedObjectMeta.searchSourceJSON.index"
-    where = f'data_stream.dataset: "{dataset}"' + (f" and ({panel.where})" if panel.where else "")
+    field, value = panel.source.filter
+    ours = f'{field}: "{value}"' + (f" and ({panel.where})" if panel.where else "")
     source = {
         "filter": [],
         "highlightAll": True,
         "indexRefName": index,
-        "query": {"language": "kuery", "query": where if dataset else panel.where},
+        "query": {"language": "kuery", "query": ours if shared else panel.where},
     }
     attributes = {
         "columns": list(panel.fields),
@@ -127,7 +128,7 @@ def documents(panel: Panel, view: View, dataset: str) -> State:
         "references": [{"id": view, "name": index, "type": "index-pattern"}],
         "rowHeight": -1,  # as high as the text needs: explanations are read, not guessed from their beginning
         "rowsPerPage": 10,
-        "sort": [["@timestamp", "desc"]],
+        "sort": [[name, "desc"] for name in panel.sort],
         "timeRestore": False,
         "title": panel.title,
     }
@@ -137,9 +138,25 @@ def documents(panel: Panel, view: View, dataset: str) -> State:
 # --- What each kind of visualisation wants to know ------------------------------------------------------------
 
 
-def number(_panel: Panel, found: list[str]) -> State:
-    """Return a number."""
-    return {"layerId": LAYER, "layerType": "data", "metricAccessor": found[0]}
+def number(panel: Panel, found: list[str]) -> State:
+    """Return a number, coloured when it is not 0: red at nothing would be crying wolf."""
+    state = {"layerId": LAYER, "layerType": "data", "metricAccessor": found[0]}
+    if not panel.alarm:
+        return state
+    params = {
+        "colorStops": [{"color": CALM, "stop": 0}, {"color": panel.alarm, "stop": 1}],
+        "continuity": "above",
+        "maxSteps": 5,
+        "name": "custom",
+        "progression": "fixed",
+        "rangeMax": None,
+        "rangeMin": 0,
+        "rangeType": "number",
+        "reverse": False,
+        "steps": 2,
+        "stops": [{"color": CALM, "stop": 1}, {"color": panel.alarm, "stop": 1_000_000_000}],
+    }
+    return state | {"palette": {"name": "custom", "params": params, "type": "palette"}}
 
 
 def series(panel: Panel, found: list[str]) -> State:
@@ -178,6 +195,7 @@ def table(panel: Panel, found: list[str]) -> State:
         "layerType": "data",
         "paging": {"enabled": True, "size": 20},
         "rowHeight": "auto",
+        "sorting": {"columnId": "measure-0", "direction": "desc"},
     }
 
 

@@ -35,10 +35,10 @@ def request(panel: Json) -> Json | None:
     attributes = panel["embeddableConfig"]["attributes"]
     if panel["type"] == "search":
         source = orjson.loads(attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
-        (name, order), *_ = attributes["sort"]
         fields = [{"field": field} for field in attributes["columns"]]
+        sort = [{name: order} for name, order in attributes["sort"]]
         query = kql.query(source["query"]["query"])
-        return {"query": query, "fields": fields, "size": SAMPLE, "sort": [{name: order}], "_source": False}
+        return {"query": query, "fields": fields, "size": SAMPLE, "sort": sort, "_source": False}
     state = attributes["state"]
     (layer,) = state["datasourceStates"]["formBased"]["layers"].values()
     filters = [one["query"] for one in state["filters"]]
@@ -109,13 +109,18 @@ def rows(panel: Json, answer: Json) -> list[list[Any]]:
 def walk(node: Json, columns: Json, order: list[str]) -> Iterator[list[Any]]:
     """Go down the buckets."""
     if order and columns[order[0]]["isBucketed"]:
-        found = node[order[0]]["buckets"]
-        keyed = found.items() if isinstance(found, dict) else ((b.get("key_as_string", b["key"]), b) for b in found)
-        for key, one in keyed:
+        for key, one in keyed(node[order[0]]["buckets"], columns[order[0]]):
             if one["doc_count"]:
                 yield from ([key, *rest] for rest in walk(one, columns, order[1:]))
         return
     yield [value(node, name, columns[name]) for name in order]
+
+
+def keyed(buckets: Any, column: Json) -> Iterator[tuple[Any, Json]]:
+    """Return buckets with their keys, in the order they are shown in."""
+    if isinstance(buckets, dict):  # parts of a split, which the answer has sorted by name
+        return ((one["label"], buckets[one["label"]]) for one in column["params"]["filters"])
+    return ((one.get("key_as_string", one["key"]), one) for one in buckets)
 
 
 def value(node: Json, name: str, column: Json) -> Any:
