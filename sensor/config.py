@@ -8,10 +8,12 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import ipaddress
+import platform
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from sensor import build
 from sensor.ship import settings
 from sensor.ship.settings import Limits, Problems
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sensor.ship.destination import Settings
 
 KEYS = {
+    "sensor": "name of this sensor, part of every document's id (default: the machine's)",
     "site": "name of the site, part of every asset's key",
     "segment": "name of the network segment, part of every asset's key",
     "interfaces": "capture interface or file name to segment, where one sensor sees several",
@@ -40,12 +43,19 @@ class ConfigError(Exception):
 class Config:
     """A checked configuration."""
 
+    sensor: str = ""
     site: str = ""
     segment: str = ""
     interfaces: dict[str, str] = dataclasses.field(default_factory=dict)
     assets: dict[str, str] = dataclasses.field(default_factory=dict)
     destinations: tuple[Settings, ...] = ()
     outbox: Limits = dataclasses.field(default_factory=Limits)
+
+    @property
+    def observer(self) -> dict[str, str]:
+        """Who observes, as every document says it."""
+        name = self.sensor or platform.node() or "otsensor"
+        return {"observer.name": name, "observer.version": build.version()}
 
     def place(self, *names: str) -> tuple[str, str]:
         """Return site and segment of a frame source known by any of `names`."""

@@ -21,6 +21,8 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from sensor import build
 from sensor import config as configuration
 from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
+from sensor.commands.ship import Beside
+from sensor.config import ConfigError
 from sensor.console import lines, summary, words
 from sensor.reading import Options, Reading
 
@@ -72,6 +74,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="a folder with protocols of your own (may be repeated)",
     )
     read.add_argument("--config", type=pathlib.Path, metavar="FILE", help="site, segments and names of machines (YAML)")
+    read.add_argument(
+        "--ship", action="store_true", help="ship to the configuration's destinations while reading (needs --db)"
+    )
     read.add_argument("--site", metavar="NAME", help="name of the site")
     read.add_argument("--segment", metavar="NAME", help="name of the network segment")
     read.add_argument("--top", type=int, default=12, metavar="N", help="lines shown of each table (default 12; 0: all)")
@@ -81,7 +86,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `otsensor read`."""
     gc.set_threshold(COLLECT_AFTER, 50, 100)
-    reading = Reading(options.captures, reading_options(options))
+    settings = reading_options(options)
+    if options.ship:
+        check_shipping(options, settings)
+    reading = Reading(options.captures, settings)
+    beside = Beside(options.db, options.config) if options.ship else None
     gc.freeze()
     began = time.monotonic()
     with interruptible(reading):
@@ -98,7 +107,16 @@ def run(options: argparse.Namespace) -> int:
         show(out, reading, seconds, options.top)
     tell_troubles(reading)
     reading.close()
-    return exit_code(reading)
+    shipped = beside.finish() if beside is not None else OK
+    return exit_code(reading) or (PARTLY if shipped else OK)
+
+
+def check_shipping(options: argparse.Namespace, settings: Options) -> None:
+    """Raise ConfigError where `--ship` lacks what it needs."""
+    if options.db is None:
+        raise ConfigError("--ship needs --db FILE: what is not shipped yet is kept there")
+    if not settings.config.destinations:
+        raise ConfigError(f"--ship: {options.config or 'no --config given: it'} names no destinations")
 
 
 def reading_options(options: argparse.Namespace) -> Options:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import random
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 from sensor.ship import kinds
-from sensor.ship.destination import Unreachable
+from sensor.ship.destination import SettingsError, Unreachable
 from sensor.ship.feed import feed_id
 from sensor.ship.outbox import Cursor, Outbox
 from sensor.store.database import StoreError
@@ -49,9 +50,12 @@ class Lane:
         self.settings = settings
         self.observer = observer
         self.make = make
-        self.stop = threading.Event()
+        self.wake = threading.Event()
+        self.stopping = False
         self.reason = ""  # why nothing can be sent at present; "": it can
-        self.drained = threading.Event()  # set for as long as it is idle
+        self.broken = ""  # why it cannot work as it is configured
+        self.asked = self.done = 0  # see `look`
+        self.moved = time.monotonic()  # when something was settled last
         self.faults = 0
         self._tell = tell
         self._failures = 0
@@ -64,18 +68,45 @@ class Lane:
         """Ship until told to stop."""
         outbox, destination = None, None
         try:
-            while not self.stop.is_set():
+            while not self.stopping:
                 try:
                     outbox = outbox or self.opened()
                     destination = destination or self.made(outbox)
                     wait = self.step(outbox, destination)
                 except (Unreachable, StoreError) as error:
                     wait = self.failed(str(error), getattr(error, "retry_after", None))
-                self.stop.wait(wait)
+                except SettingsError as error:  # waiting would not help
+                    self.broken = str(error)
+                    self._tell(self.broken)
+                    return
+                except Exception as error:  # noqa: BLE001  # our own fault; the other lanes go on
+                    self.faults += 1
+                    wait = self.failed(f"a fault of ours: {type(error).__name__}: {error}", None)
+                self.pause(wait)
         finally:
             for one in (destination, outbox):
                 if one is not None:
                     one.close()
+
+    def pause(self, seconds: float) -> None:
+        """Wait, unless somebody wants something."""
+        if not self.stopping and self.wake.wait(seconds):
+            self.wake.clear()
+
+    def stop(self) -> None:
+        """End after the request in progress."""
+        self.stopping = True
+        self.wake.set()
+
+    def look(self) -> None:
+        """Look at the outbox now; `drained` says when all that is in it by now is shipped."""
+        self.asked += 1
+        self.wake.set()
+
+    @property
+    def drained(self) -> bool:
+        """Everything is shipped that was in the outbox when it was asked to look."""
+        return self.done == self.asked
 
     def opened(self) -> Outbox:
         """Open the outbox and say that we are there."""
@@ -96,14 +127,16 @@ class Lane:
 
     def step(self, outbox: Outbox, destination: Destination) -> float:
         """Ship one batch; return how long to wait before the next (s)."""
+        asked = self.asked
         batch = outbox.read(self._cursor.sequence, self._limit, self.settings.filter)
         if not batch.items:
             if batch.through > self._cursor.sequence:
                 self.advance(outbox, batch, 0, [])
-            self.set_idle(not batch.more)
+            if batch.more:
+                return 0.0
+            self.done = asked
             destination.idle()
-            return 0.0 if batch.more else INTERVAL_SECONDS
-        self.set_idle(False)
+            return INTERVAL_SECONDS
         destination.after = self._cursor.last
         try:
             sent = destination.send(batch.items)
@@ -126,14 +159,15 @@ class Lane:
         whole = sorted([*done, *(item for item, _ in broken)])
         if through == self._cursor.sequence:
             return
-        while not self.stop.is_set():
+        while not self.stopping:
             try:
                 outbox.advance(self.settings.name, through, whole, [*rejected, *broken])
                 break
             except StoreError as error:
-                self.stop.wait(self.failed(str(error), None))
+                self.pause(self.failed(str(error), None))
         else:
             return
+        self.moved = time.monotonic()
         last = whole[-1].sequence if whole else self._cursor.last
         self._cursor = Cursor(max(through, self._cursor.sequence), max(last, self._cursor.last))
         for item, reason in [*rejected, *broken]:
@@ -165,7 +199,3 @@ class Lane:
             return 0.0
         self.advance(outbox, batch, 1, [(batch.items[0], f"a fault of ours: {type(error).__name__}: {error}")])
         return 0.0
-
-    def set_idle(self, idle: bool) -> None:
-        """Note whether everything is shipped."""
-        (self.drained.set if idle else self.drained.clear)()

@@ -117,14 +117,14 @@ class Outbox:
         with Reading(self):
             return str(self.database.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()[0])
 
-    def waiting(self, destination: str, allowed: Filter) -> int:
-        """Return how many rows of its kinds are behind a destination's cursor, whatever else it filters."""
+    def waiting(self, destination: str, allowed: Filter | None = None) -> int:
+        """Return how many rows (of the filter's kinds) are behind a destination's cursor."""
         after = self.cursor(destination).sequence
         with Reading(self):
             statements = (
                 f"SELECT count(*) FROM {table.name} WHERE sequence > ?"  # noqa: S608  # our own names
                 for stream, table in SOURCES
-                if stream in allowed.kinds
+                if allowed is None or stream in allowed.kinds
             )
             return sum(self.database.execute(statement, (after,)).fetchone()[0] for statement in statements)
 

@@ -18,7 +18,8 @@ def write(tmp_path):
 def test_a_whole_configuration(write):
     places = "site: north\nsegment: cell-1\ninterfaces:\n  span1: cell-2\n"
     config = load(write(places + "assets:\n  10.0.0.1: HMI\n  00:11:22:33:44:55: PLC\n"))
-    assert config == Config("north", "cell-1", {"span1": "cell-2"}, {"10.0.0.1": "HMI", "00:11:22:33:44:55": "PLC"})
+    names = {"10.0.0.1": "HMI", "00:11:22:33:44:55": "PLC"}
+    assert config == Config("", "north", "cell-1", {"span1": "cell-2"}, names)
     assert config.place("x.pcap", "span1") == ("north", "cell-2")
     assert config.place("x.pcap", "") == ("north", "cell-1")
 

@@ -15,7 +15,6 @@ from urllib3.util import parse_url
 
 if TYPE_CHECKING:
     from elastic_transport import NodeConfig
-    from urllib3.connection import BaseHTTPConnection
 
 
 class Node(Urllib3HttpNode):
@@ -31,7 +30,7 @@ class Node(Urllib3HttpNode):
 
     def __init__(self, config: NodeConfig) -> None:
         super().__init__(config)
-        self.connection: BaseHTTPConnection | None = None  # the one in use
+        self.connection: Any = None  # the one in use
         self.late = False
         take = self.pool._get_conn  # noqa: SLF001  # the only place where urllib3 tells which connection it uses
 

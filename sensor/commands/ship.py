@@ -1,0 +1,199 @@
+"""`otsensor ship`: what the store holds, to wherever the configuration says.
+
+The rule it lives by: it can be stopped or killed at any moment and started again; nothing is lost by it and nothing
+arrives twice. Changes of state are said on standard error, one line each.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Final
+
+from sensor import config as configuration
+from sensor.commands.exits import OK, PARTLY, WRONG
+from sensor.commands.listing import FORMATS, show_rows
+from sensor.config import ConfigError
+from sensor.console import tables
+from sensor.ship.outbox import Outbox
+from sensor.ship.shipper import Shipper
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from sensor.config import Config
+
+PATIENCE_SECONDS: Final = 30.0  # a node that restarts is back by then
+TICK_SECONDS: Final = 1.0
+NICENESS: Final = 10  # beside a reading, which comes first
+
+STATUS_COLUMNS: Final = (
+    tables.Column("destination", lambda r: tables.safe(r["destination"])),
+    tables.Column("shipped", lambda r: f"{r['shipped']:,}", right=True),
+    tables.Column("rejected", lambda r: f"{r['rejected']:,}", right=True),
+    tables.Column("waiting", lambda r: f"{r['waiting']:,}", right=True),
+)
+REJECTED_COLUMNS: Final = (
+    tables.Column("destination", lambda r: tables.safe(r["destination"])),
+    tables.Column("sequence", lambda r: str(r["sequence"]), right=True),
+    tables.Column("stream", lambda r: r["stream"]),
+    tables.Column("id", lambda r: tables.safe(r["id"])),
+    tables.Column("reason", lambda r: tables.safe(r["reason"]), wrap=True, ratio=3),
+)
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add the command."""
+    ship = verbs.add_parser("ship", help="ship what was found to Elasticsearch and other destinations")
+    ship.add_argument("--db", type=pathlib.Path, required=True, metavar="FILE", help="the SQLite file of `read --db`")
+    ship.add_argument("--config", type=pathlib.Path, metavar="FILE", help="names the destinations (YAML)")
+    ship.add_argument("--once", action="store_true", help="ship what is there, and end")
+    ship.add_argument(
+        "--until-eof", action="store_true", help="go on until standard input ends, ship the rest, and end"
+    )
+    ship.add_argument(
+        "--patience", type=float, default=PATIENCE_SECONDS, metavar="SECONDS",
+        help="at the end, give a destination up that takes nothing for so long (default %(default)g)",
+    )  # fmt: skip
+    ship.add_argument("--status", action="store_true", help="say how far each destination has got, and end")
+    ship.add_argument("--rejected", action="store_true", help="list the documents that were refused, and why, and end")
+    ship.add_argument("--forget", metavar="NAME", help="forget a destination that is no longer used, and end")
+    ship.add_argument("--format", choices=FORMATS, default="table", help="of --status and --rejected")
+    ship.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run it."""
+    config = configuration.load(options.config) if options.config is not None else configuration.Config()
+    if options.forget is not None:
+        return forget(options.db, options.forget)
+    if options.status or options.rejected:
+        return show(options, config)
+    if not config.destinations:
+        where = options.config if options.config is not None else "no --config given"
+        raise ConfigError(f"{where}: names no destinations")
+    Outbox(options.db).close()  # raises StoreError where it cannot be used
+    shipper = Shipper(options.db, config.destinations, config.outbox, config.observer, say)
+    return ship(shipper, options)
+
+
+def ship(shipper: Shipper, options: argparse.Namespace) -> int:
+    """Ship until told to end, or until everything is shipped; return the exit code."""
+    ending = threading.Event()  # what is left is shipped
+    stopping = threading.Event()  # at once
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stopping.set())
+    if options.until_eof:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the reader, whose end we see
+        os.nice(NICENESS)
+        threading.Thread(target=await_end_of_input, args=(ending,), daemon=True).start()
+    elif options.once:
+        ending.set()
+    shipper.start()
+    while not ending.is_set() and not stopping.is_set() and not broken(shipper):
+        shipper.tick()
+        ending.wait(TICK_SECONDS) if options.until_eof else stopping.wait(TICK_SECONDS)
+    whole = ending.is_set() and shipper.drain(options.patience, lambda: not stopping.is_set() and not broken(shipper))
+    shipper.stop()
+    shipper.tick()
+    if broken(shipper):
+        return WRONG
+    if ending.is_set() and not whole:
+        for lane in shipper.lanes:
+            if not lane.drained:
+                say(f"{lane.settings.name}: not all is shipped; it is kept, and goes on with otsensor ship")
+    return OK if whole or not ending.is_set() else PARTLY
+
+
+def broken(shipper: Shipper) -> bool:
+    """Say whether a destination cannot work as it is configured."""
+    return any(lane.broken for lane in shipper.lanes)
+
+
+def await_end_of_input(ending: threading.Event) -> None:
+    """Read standard input to its end, which comes when whoever started us ends, in whichever way."""
+    try:
+        while os.read(0, 65_536):
+            pass
+    except OSError:
+        pass
+    ending.set()
+
+
+def say(text: str) -> None:
+    """Say one line on standard error."""
+    print(tables.safe(text), file=sys.stderr, flush=True)
+
+
+# --- What was shipped ---------------------------------------------------------------------------------
+
+
+def show(options: argparse.Namespace, config: Config) -> int:
+    """Show how far each destination has got, or what was refused."""
+    outbox = Outbox(options.db)
+    try:
+        if options.rejected:
+            rows = outbox.rejected()
+            show_rows("Refused documents", REJECTED_COLUMNS, rows, options.format)
+        else:
+            show_rows("Destinations", STATUS_COLUMNS, list(status(outbox, config)), options.format)
+            if options.format == "table":
+                for name, count in outbox.counts().items():
+                    print(f"{name} {count:,}")
+    finally:
+        outbox.close()
+    return OK
+
+
+def status(outbox: Outbox, config: Config) -> Iterator[dict[str, Any]]:
+    """Return how far each known destination has got."""
+    filters = {one.name: one.filter for one in config.destinations}
+    for name, cursor in outbox.cursors().items():
+        yield {
+            "destination": name, "shipped": cursor.shipped, "rejected": cursor.rejected,
+            "waiting": outbox.waiting(name, filters.get(name)), "sequence": cursor.sequence, "time": cursor.time,
+        }  # fmt: skip
+
+
+def forget(path: pathlib.Path, name: str) -> int:
+    """Forget a destination."""
+    outbox = Outbox(path)
+    try:
+        if outbox.forget(name):
+            return OK
+        known = ", ".join(outbox.cursors()) or "none"
+        print(f"{path}: no destination {name!r}; known: {known}", file=sys.stderr)
+        return WRONG
+    finally:
+        outbox.close()
+
+
+# --- Beside a reading ---------------------------------------------------------------------------------
+
+
+class Beside:
+    """A shipper in a process of its own, beside a reading."""
+
+    def __init__(self, db: pathlib.Path, config: pathlib.Path) -> None:
+        package = pathlib.Path(__file__).parents[2]
+        path = os.pathsep.join(filter(None, (str(package), os.environ.get("PYTHONPATH"))))
+        command = [sys.executable, "-m", "sensor.cli", "ship", "--db", str(db), "--config", str(config), "--until-eof"]
+        self.process = subprocess.Popen(  # noqa: S603  # our own program
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,  # Ctrl-C is for the reading
+        )  # fmt: skip
+
+    def finish(self) -> int:
+        """Let it ship the rest; return its exit code. A Ctrl-C meanwhile ends it at once."""
+        if self.process.stdin is not None:
+            self.process.stdin.close()
+        try:
+            return self.process.wait()
+        except KeyboardInterrupt:
+            self.process.terminate()
+            return self.process.wait()

@@ -1,0 +1,89 @@
+"""All destinations of a store at once, each in its own lane, so that a slow one holds up nobody.
+
+The rule it lives by: shipping runs beside reading, in a process of its own; whatever becomes of it, reading goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import TYPE_CHECKING, Final
+
+from sensor.ship.lane import Lane
+from sensor.ship.retention import Retention
+from sensor.store.database import StoreError
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Callable, Mapping, Sequence
+
+    from sensor.ship.destination import Settings
+    from sensor.ship.settings import Limits
+
+KEEP_SECONDS: Final = 60.0  # between looks at the size of the outbox
+END_SECONDS: Final = 10.0  # for lanes to end after the request in progress
+
+
+class Shipper:
+    """Ships one store to its destinations."""
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        destinations: Sequence[Settings],
+        limits: Limits,
+        observer: Mapping[str, str],
+        tell: Callable[[str], None],
+    ) -> None:
+        self.lanes = [Lane(path, settings, observer, tell) for settings in destinations]
+        self.retention = Retention(path, limits, observer)
+        self.tell = tell
+        self.dropped: dict[str, int] = {}
+        self._threads: list[threading.Thread] = []
+        self._kept = 0.0
+
+    def start(self) -> None:
+        """Start all lanes."""
+        for lane in self.lanes:
+            thread = threading.Thread(target=lane.run, name=f"ship {lane.settings.name}", daemon=True)
+            thread.start()
+            self._threads.append(thread)
+
+    def tick(self) -> None:
+        """Keep the outbox within its limits; to be called about once a second."""
+        if time.monotonic() - self._kept < KEEP_SECONDS and self._kept:
+            return
+        self._kept = time.monotonic()
+        try:
+            found = self.retention.keep()
+        except StoreError as error:  # it comes again in a minute
+            self.tell(f"outbox: {error}")
+            return
+        for name, count in found.items():
+            self.dropped[name] = self.dropped.get(name, 0) + count
+            if name.startswith("outbox_dropped"):
+                self.tell(f"outbox: {name} {count:,}")
+
+    def drain(self, patience: float, go_on: Callable[[], bool]) -> bool:
+        """Wait until everything that is in the outbox by now is shipped; return whether it is.
+
+        Gives up on a lane that has settled nothing for `patience` seconds, and at once when `go_on` says no.
+        """
+        began = time.monotonic()
+        for lane in self.lanes:
+            lane.look()
+        while go_on():
+            left = [lane for lane in self.lanes if not lane.drained]
+            if not left:
+                return True
+            if all(time.monotonic() - max(lane.moved, began) > patience for lane in left):
+                return False
+            time.sleep(0.05)
+        return False
+
+    def stop(self) -> None:
+        """Stop all lanes."""
+        for lane in self.lanes:
+            lane.stop()
+        for thread in self._threads:
+            thread.join(END_SECONDS)
