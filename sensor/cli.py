@@ -14,6 +14,7 @@ from sensor import build
 from sensor.commands import declared, listing, read, ship
 from sensor.commands.exits import EXITS, OK, WRONG
 from sensor.config import ConfigError
+from sensor.console.tables import legible
 from sensor.detect.fault import RuleFaults
 from sensor.protocols.discovery import ProtocolFault
 from sensor.store.store import StoreError
@@ -43,12 +44,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code: int = options.run(options)
     except (ConfigError, ProtocolFault, RuleFaults, StoreError) as error:
-        print(error, file=sys.stderr)
+        tell(str(error))
         return WRONG
     except BrokenPipeError:  # the reader of our output, such as head, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
+    except OSError as error:
+        tell(f"{error.filename}: {error.strerror}" if error.filename is not None else str(error))
+        return WRONG
     return code
+
+
+def tell(text: str) -> None:
+    """Say what is wrong, line by line; names of files may hold anything."""
+    for line in text.splitlines():
+        print(legible(line), file=sys.stderr)
 
 
 def run() -> None:

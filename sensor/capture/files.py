@@ -88,7 +88,7 @@ class Captures:
         try:
             status = Path(path).stat()
             if stat.S_ISDIR(status.st_mode):
-                self.search(path)
+                self.search(path, asked=asked)
             elif stat.S_ISREG(status.st_mode):
                 self.look(path, (status.st_dev, status.st_ino), asked=asked)
             elif asked and not stat.S_ISSOCK(status.st_mode):
@@ -98,12 +98,15 @@ class Captures:
         except (OSError, Unreadable) as error:
             self.skip(path, reason(error), asked=asked)
 
-    def search(self, folder: str) -> None:
+    def search(self, folder: str, *, asked: bool) -> None:
         """Take in what is in a folder and below, by name; links to folders are not followed."""
+        before = len(self.sources)
         for place, folders, names in os.walk(folder, onerror=self.refused):
             folders.sort()
             for name in sorted(names):
                 self.add(f"{place}/{name}", asked=False)
+        if len(self.sources) == before:
+            self.skip(folder, "no capture is in it", asked=asked)
 
     def refused(self, error: OSError) -> None:
         """Name a folder that cannot be searched."""

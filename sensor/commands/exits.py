@@ -14,7 +14,7 @@ INTERRUPTED: Final = 130
 EXITS: Final = """exit codes:
   0    everything was read
   1    something could not be read, or was damaged: the summary says what; what was found is shown
-  2    a wrong option, configuration, rule or database: nothing was done
+  2    a wrong option, configuration, rule, protocol or database: nothing was done
   3    nothing could be read at all
   130  ended by Ctrl-C: what was read until then is shown and kept
 """

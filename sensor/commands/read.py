@@ -23,7 +23,7 @@ from sensor import config as configuration
 from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
 from sensor.commands.ship import Beside
 from sensor.config import ConfigError
-from sensor.console import lines, summary, words
+from sensor.console import lines, summary, tables, words
 from sensor.reading import Options, Reading
 
 if TYPE_CHECKING:
@@ -89,6 +89,8 @@ def run(options: argparse.Namespace) -> int:
     settings = reading_options(options)
     if options.ship:
         check_shipping(options, settings)
+    for path in (options.alerts, options.messages):
+        check_place(path)
     reading = Reading(options.captures, settings)
     beside = Beside(options.db, options.config) if options.ship else None
     gc.freeze()
@@ -109,6 +111,16 @@ def run(options: argparse.Namespace) -> int:
     reading.close()
     shipped = beside.finish() if beside is not None else OK
     return exit_code(reading) or (PARTLY if shipped else OK)
+
+
+def check_place(path: pathlib.Path | None) -> None:
+    """Raise ConfigError where a file could not be written."""
+    if path is None or str(path) == "-":
+        return
+    if path.is_dir():
+        raise ConfigError(f"{path}: is a directory; expected a file")
+    if not path.parent.is_dir():
+        raise ConfigError(f"{path}: the directory it should be in is not there")
 
 
 def check_shipping(options: argparse.Namespace, settings: Options) -> None:
@@ -205,7 +217,8 @@ def show(out: Console, reading: Reading, seconds: float, most: int) -> None:
     out.print(summary.alert_counts(rows["alerts"]))
     if reading.options.db is not None:
         name = reading.options.db
-        out.print(f"Kept in {name}: look closer with otsensor assets|behaviours|alerts|flows --db {name}", style="dim")
+        hint = f"Kept in {name}: look closer with otsensor assets|behaviours|alerts|flows --db {name}"
+        out.print(tables.safe(hint), style="dim", soft_wrap=True)
 
 
 def tell_troubles(reading: Reading) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from sensor.console.tables import Column, for_people, safe
+from sensor.console.tables import Column, for_people, legible, safe
 from sensor.console.views import LEVEL_STYLES, VIEWS
 from sensor.console.words import duration, moment, plural, size
 
@@ -36,7 +36,7 @@ def captures_line(rows: Iterable[Mapping[str, Any]], seconds: float) -> Text:
     frames, count = sum(row["frames"] for row in rows), sum(row["bytes"] for row in rows)
     names = pathlib.Path(rows[0]["path"]).name if len(rows) == 1 else plural(len(rows), "file")
     timed = [row for row in rows if row["frames"]]
-    line = Text(names, style="bold")
+    line = Text(legible(names), style="bold")
     line.append(f": {plural(frames, 'frame')}, {size(count)}", style="")
     if timed:
         first, last = min(row["first_time"] for row in timed), max(row["last_time"] for row in timed)
@@ -86,11 +86,11 @@ def alert_counts(alerts: Iterable[Mapping[str, Any]]) -> Text:
 def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd: Mapping[str, int]) -> list[Text]:
     """Return what could not be read, a line each."""
     lines = [
-        Text.assemble(("damaged  ", "bold red"), (str(row["path"]), "bold"), f": {row['damage']}")
+        Text.assemble(("damaged  ", "bold red"), (legible(row["path"]), "bold"), f": {legible(row['damage'])}")
         for row in captures
         if row["damage"]
     ]
-    lines += [Text.assemble(("not read  ", "bold red"), line) for line in skipped]
+    lines += [Text.assemble(("not read  ", "bold red"), legible(line)) for line in skipped]
     if odd:
         lines.append(
             Text.assemble(

@@ -80,5 +80,10 @@ def cell(value: Any) -> Any:
 
 
 def safe(text: Any) -> Text:
-    """Return text from the wire as it may be shown: no markup, no control characters."""
-    return Text("".join(letter if letter.isprintable() else "�" for letter in str(text)))
+    """Return text from the wire, or a file's name, as it may be shown: no markup, no control characters."""
+    return Text(legible(text))
+
+
+def legible(text: Any) -> str:
+    """Return text with what no terminal should be sent replaced."""
+    return "".join(letter if letter.isprintable() else "�" for letter in str(text))
