@@ -1,0 +1,434 @@
+"""What each command prints, where, and how it ends; what comes from the wire reaches no terminal and no spreadsheet."""
+
+import contextlib
+import csv
+import io
+import json
+import os
+import pathlib
+import signal
+import sqlite3
+import struct
+import subprocess
+import time
+
+import pytest
+
+from sensor import cli
+from sensor.commands import listing
+from sensor.store.reader import Reader
+from sensor.vocabulary import vocabulary
+from tests.line import line_kit
+from tests.line.line_kit import PCAPS
+
+PLANT = PCAPS / "plant.pcapng"
+STOP = PCAPS / "s7-stop.pcapng"
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process; return exit code, standard output and standard error."""
+
+    def otsensor(*arguments):
+        try:
+            code = cli.main([str(one) for one in arguments])
+        except SystemExit as ended:  # argparse
+            code = ended.code
+        return code, *capsys.readouterr()
+
+    return otsensor
+
+
+@pytest.fixture(scope="module")
+def db(tmp_path_factory):
+    """The plant, kept in a database."""
+    path = tmp_path_factory.mktemp("store") / "plant.db"
+    line_kit.reading(PLANT, db=path).run().close()
+    return path
+
+
+# --- What is printed ----------------------------------------------------------------------------------
+
+
+def test_the_summary_tells_what_was_read_who_is_there_and_what_is_wrong(run):
+    code, out, err = run("read", PLANT)
+    assert (code, err) == (0, "")
+    assert out.startswith("plant.pcapng: 5,447 frames")
+    for words in ("modbus", "s7comm", "dnp3", "192.168.10.66", "scanner", "Assets (8)", "and 1", "critical", "high"):
+        assert words in out, words
+    assert max(map(len, out.splitlines()[1:])) <= 140
+
+
+def test_top_limits_each_table_and_says_what_is_left_out(run):
+    _, two, _ = run("read", PLANT, "--top", 2)
+    _, every, _ = run("read", PLANT, "--top", 0)
+    assert "and 6 more" in two
+    assert " more\n" not in every.replace("and 3 more by", "").replace("and 2 more", "")
+    assert len(every) > 4 * len(two)
+
+
+def test_quiet_prints_nothing_when_nothing_is_wrong(run):
+    assert run("read", PLANT, "--quiet") == (0, "", "")
+
+
+def test_json_is_one_document_of_everything(run):
+    code, out, err = run("read", PLANT, "--json")
+    assert (code, err, out.count("\n")) == (0, "", 1)
+    found = json.loads(out)
+    assert found["captures"][0]["frames"] == 5447 == sum(found["frames_by_kind"].values())
+    assert found["skipped"] == []
+    assert len(found["assets"]) == 8
+    assert {row["protocol"] for row in found["behaviours"]} == {"modbus", "s7comm", "dnp3", "cotp"}
+    assert found["alerts"][0]["level"] == "critical"
+    assert found["counts"]["dissector_failed"] == 0
+    reading = line_kit.reading(PLANT)
+    assert {row["id"]: row["count"] for row in found["behaviours"]} == {
+        behaviour.identity(): behaviour.count for behaviour in reading.behaviours
+    }
+
+
+def test_messages_are_lines_on_standard_output_and_the_summary_steps_aside(run):
+    code, out, err = run("read", PLANT, "--messages", "-")
+    assert code == 0
+    lines = [json.loads(line) for line in out.splitlines()]
+    messages = line_kit.messages(PLANT)
+    assert [(one["frame"], one["ot.operation"]) for one in lines] == [(m.number, m.operation) for m in messages]
+    assert err.startswith("plant.pcapng: 5,447 frames")
+
+
+def test_messages_go_to_a_file_as_well(run, tmp_path):
+    _, out, _ = run("read", STOP, "--messages", "-", "--quiet")
+    assert run("read", STOP, "--messages", tmp_path / "said.jsonl", "--quiet") == (0, "", "")
+    assert (tmp_path / "said.jsonl").read_text() == out
+    first = json.loads(out.splitlines()[0])
+    assert (first["file"], first["network.protocol"], first["ot.operation"]) == (str(STOP), "cotp", "connect")
+
+
+def flat(document, path=""):
+    for name, value in document.items():
+        if isinstance(value, dict):
+            yield from flat(value, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", value
+
+
+def test_alerts_are_appended_as_lines_whose_every_field_is_declared(run, tmp_path):
+    path = tmp_path / "alerts.jsonl"
+    assert run("read", PLANT, "--alerts", path, "--quiet") == (0, "", "")
+    once = path.read_text()
+    documents = [json.loads(line) for line in once.splitlines()]
+    assert {name for one in documents for name, _ in flat(one)} - vocabulary().fields.keys() == set()
+    assert {one["rule"]["id"] for one in documents} >= {"s7-plc-stop", "dnp3-cold-restart"}
+    assert all(one["ot"]["evidence"]["file"][0] == str(PLANT) for one in documents)
+    assert all(one["message"] and one["ot"]["alert"]["response"] for one in documents)
+    run("read", PLANT, "--alerts", path, "--quiet")
+    assert len(path.read_text().splitlines()) == 2 * len(documents)
+    assert path.read_text().startswith(once)
+
+
+@pytest.mark.parametrize("kind", sorted(listing.KINDS))
+def test_a_listing_says_the_same_in_each_form(kind, db, run):
+    _, table, _ = run(kind, "--db", db)
+    _, lines, _ = run(kind, "--db", db, "--format", "json")
+    _, sheet, _ = run(kind, "--db", db, "--format", "csv")
+    rows = [json.loads(line) for line in lines.splitlines()]
+    cells = list(csv.DictReader(io.StringIO(sheet)))
+    assert rows
+    assert len(cells) == len(rows)
+    assert list(cells[0]) == list(rows[0])
+    assert table.startswith(f"{kind.capitalize()} ({len(rows):,})")
+    _, few, _ = run(kind, "--db", db, "--format", "json", "--top", 3)
+    assert few.splitlines() == lines.splitlines()[:3]
+
+
+def test_a_listing_shows_what_read_has_shown(db, run):
+    _, summary, _ = run("read", PLANT, "--top", 0)
+    for kind in ("assets", "behaviours", "alerts"):
+        _, table, _ = run(kind, "--db", db)
+        assert table.strip() in summary
+
+
+def test_fields_and_rules_are_listed(run):
+    code, out, _ = run("fields", "modbus.function", "--format", "json")
+    assert code == 0
+    assert {json.loads(line)["name"] for line in out.splitlines()} >= {"modbus.function", "modbus.function_code"}
+    code, out, err = run("fields", "modbus.funktion")
+    assert (code, out) == (2, "")
+    assert "did you mean modbus.function?" in err
+    assert run("rules", "check")[0] == 0
+    assert len(run("rules", "list", "--format", "csv")[1].splitlines()) > 40
+
+
+# --- What comes from the wire -------------------------------------------------------------------------
+
+EVIL = "=cmd|'/c calc'!A1"
+ESCAPES = "\x1b]0;owned\x07\x1b[31mred\x1b[2J\r\n\t\x00\x9b1m\u202e[bold]markup[/bold]"
+
+
+def identification(texts):
+    """The answer to Modbus 43/14: vendor, product, revision."""
+    objects = b"".join(struct.pack("BB", number, len(text)) + text for number, text in enumerate(texts))
+    return b"\x2b\x0e\x01\x01\x00\x00" + bytes((len(texts),)) + objects
+
+
+@pytest.fixture
+def hostile(tmp_path):
+    """Two devices that call themselves what no terminal and no spreadsheet should be shown."""
+    frames = []
+    for number, text in enumerate((EVIL.encode(), ESCAPES.encode("latin-1", "replace"))):
+        talk = line_kit.Talk(server=(f"10.0.0.{2 + number}", 502))
+        talk.say(0, line_kit.modbus(1, 1, b"\x2b\x0e\x01\x00"))
+        talk.say(1, line_kit.modbus(1, 1, identification([text, text, text])))
+        frames += talk.close()
+    return line_kit.pcap(tmp_path / "\x1b[31mhostile.pcap", frames)
+
+
+def controls(text):
+    return {letter for letter in text if not letter.isprintable() and letter != "\n"}
+
+
+@pytest.mark.parametrize("arguments", [(), ("--top", "0"), ("--quiet",), ("--messages", "-"), ("--json",)])
+def test_no_control_character_from_the_wire_reaches_the_terminal(hostile, run, arguments):
+    code, out, err = run("read", hostile, *arguments)
+    assert code == 0
+    assert controls(out) == controls(err) == set()
+
+
+def test_no_control_character_of_a_file_name_reaches_the_terminal(run, tmp_path):
+    bad = tmp_path / "\x1b]0;owned\x07.pcap"
+    bad.write_bytes(PLANT.read_bytes()[:5000])
+    missing = tmp_path / "\x1b[2Jmissing.pcap"
+    rules = tmp_path / "\x1b[2Jrules.yml"
+    rules.write_text("title: [\x07")
+    for arguments in ((bad,), (bad, missing), (missing,), (bad, "--rules", rules), (bad, "--config", rules),
+                      (bad, "--db", bad), (bad, "--protocols", missing)):  # fmt: skip
+        code, out, err = run("read", *arguments)
+        assert code != 0
+        assert err
+        assert controls(out) == controls(err) == set(), arguments
+
+
+def test_no_control_character_in_a_listing(hostile, run, tmp_path):
+    run("read", hostile, "--db", tmp_path / "x.db", "--quiet")
+    for kind in listing.KINDS:
+        for form in ("table", "json"):
+            _, out, err = run(kind, "--db", tmp_path / "x.db", "--format", form)
+            assert controls(out) == controls(err) == set(), (kind, form)
+
+
+def test_a_formula_is_quoted_in_csv(hostile, run, tmp_path):
+    run("read", hostile, "--db", tmp_path / "x.db", "--quiet")
+    _, out, _ = run("assets", "--db", tmp_path / "x.db", "--format", "csv")
+    cells = [cell for row in csv.reader(io.StringIO(out)) for cell in row]
+    assert cells.count(f"'{EVIL}") == 3
+    assert not any(cell[:1] in tuple("=+-@\t\r") for cell in cells)
+
+
+# --- How it ends --------------------------------------------------------------------------------------
+
+
+def test_a_damaged_capture_is_named_and_what_was_found_is_shown(run, tmp_path):
+    data = PLANT.read_bytes()
+    (tmp_path / "cut.pcapng").write_bytes(data[: len(data) // 2 + 3])
+    code, out, err = run("read", tmp_path / "cut.pcapng")
+    assert code == 1
+    assert "damaged" in err
+    assert f"{tmp_path}/cut.pcapng" in err
+    assert "cut off" in err
+    assert "modbus" in out
+    assert run("read", tmp_path / "cut.pcapng", "--quiet")[1] == ""
+
+
+def test_a_capture_broken_in_the_middle_is_read_behind_the_damage(run, tmp_path):
+    data = bytearray(PLANT.read_bytes())
+    data[200_000:200_400] = os.urandom(400)
+    (tmp_path / "broken.pcapng").write_bytes(data)
+    code, out, err = run("read", tmp_path / "broken.pcapng", "--json")
+    found = json.loads(out)
+    assert code == 1
+    assert 5000 < found["captures"][0]["frames"] < 5447
+    assert found["captures"][0]["damage"]
+    assert "went on" in err
+
+
+def test_one_unreadable_path_among_others_is_named(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("not a capture")
+    code, out, err = run("read", STOP, tmp_path / "notes.txt", tmp_path / "absent.pcap")
+    assert code == 1
+    assert "s7-stop.pcapng: 104 frames" in out
+    assert f"{tmp_path}/notes.txt: not a capture" in err
+    assert f"{tmp_path}/absent.pcap: No such file" in err
+
+
+def test_what_is_beside_captures_in_a_folder_is_no_fault(run, tmp_path):
+    (tmp_path / "notes.txt").write_text("not a capture")
+    (tmp_path / "a.pcapng").write_bytes(STOP.read_bytes())
+    code, _, err = run("read", tmp_path)
+    assert code == 0
+    assert "notes.txt" in err
+
+
+@pytest.mark.parametrize("what", ["absent", "text", "empty", "folder"])
+def test_nothing_readable_at_all(what, run, tmp_path):
+    path = tmp_path / what
+    if what == "text":
+        path.write_text("not a capture")
+    elif what == "empty":
+        path.write_bytes(b"")
+    elif what == "folder":
+        path.mkdir()
+    code, _, err = run("read", path)
+    assert code == 3
+    assert what in err
+
+
+def test_a_capture_without_frames_is_read(run, tmp_path):
+    code, out, err = run("read", line_kit.pcap(tmp_path / "none.pcap", []))
+    assert (code, err) == (0, "")
+    assert "0 frames" in out
+
+
+RULE = """
+title: Broken
+id: 7d6b6a1c-0000-4000-8000-000000000000
+logsource: {product: otsensor, service: modbus}
+detection: {selection: {modbus.funktion_code: 5}, condition: selection}
+"""
+
+
+def database_of_somebody_else(path):
+    with sqlite3.connect(path) as connection:
+        connection.execute("CREATE TABLE theirs (x)")
+    connection.close()
+
+
+WRONG = {
+    "rules": ("--rules", lambda path: path.write_text(RULE), "modbus.function_code"),
+    "absent-rules": ("--rules", pathlib.Path.exists, "No such file"),
+    "config": ("--config", lambda path: path.write_text("sight: works\n"), "site"),
+    "absent-config": ("--config", pathlib.Path.exists, "No such file"),
+    "text-as-db": ("--db", lambda path: path.write_text("hello, this is not a database at all" * 100), "database"),
+    "other-db": ("--db", database_of_somebody_else, "something else"),
+    "folder-as-db": ("--db", lambda path: path.mkdir(), "folder"),
+    "folder-as-alerts": ("--alerts", lambda path: path.mkdir(), "directory"),
+    "folder-as-messages": ("--messages", lambda path: path.mkdir(), "directory"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(WRONG))
+def test_a_mistake_is_told_and_nothing_is_done(what, run, tmp_path):
+    option, spoil, words = WRONG[what]
+    path = tmp_path / "wrong"
+    spoil(path)
+    before = path.read_bytes() if path.is_file() else None
+    db = () if option == "--db" else ("--db", tmp_path / "made.db")
+    code, out, err = run("read", STOP, option, path, *db)
+    assert (code, out) == (2, "")
+    assert str(path) in err
+    assert words in err
+    assert "Traceback" not in err
+    assert before is None or path.read_bytes() == before
+    assert not (tmp_path / "made.db").exists()
+
+
+@pytest.mark.parametrize("arguments", [(), ("read",), ("reed", "x"), ("read", "x", "--top", "many"), ("assets",)])
+def test_a_wrong_option_is_told(arguments, run):
+    code, out, err = run(*arguments)
+    assert (code, out) == (2, "")
+    assert err.startswith("usage: otsensor")
+
+
+def test_a_listing_without_a_store(run, tmp_path):
+    code, out, err = run("assets", "--db", tmp_path / "none.db")
+    assert (code, out) == (2, "")
+    assert err == f"{tmp_path}/none.db: is not there; expected a store made by --db\n"
+    assert not (tmp_path / "none.db").exists()
+
+
+# --- In a process of its own --------------------------------------------------------------------------
+
+
+def test_standard_input_is_a_capture():
+    with PLANT.open("rb") as capture:
+        ended = line_kit.otsensor("read", "-", "--json", stdin=capture)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    found = json.loads(ended.stdout)
+    assert (found["captures"][0]["path"], found["captures"][0]["frames"]) == ("-", 5447)
+    assert len(found["behaviours"]) == len(line_kit.reading(PLANT).behaviours)
+
+
+def test_who_has_seen_enough_may_go():
+    told = subprocess.run(
+        f"{' '.join(line_kit.command('read', PLANT, '--messages', '-', '--quiet'))} | head -1",
+        shell=True, capture_output=True, text=True, cwd=line_kit.ROOT, timeout=60, check=True,
+    )  # fmt: skip
+    assert json.loads(told.stdout)["frame"] > 0
+    assert told.stderr == ""
+
+
+def started(*arguments):
+    """Start a command that reads from a pipe."""
+    return subprocess.Popen(
+        line_kit.command("read", "-", *arguments), stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE, cwd=line_kit.ROOT,
+    )  # fmt: skip
+
+
+def until_it_grows(path, process):
+    """Wait until a file has something in it."""
+    for _ in range(300):
+        if path.exists() and path.stat().st_size:
+            return
+        assert process.poll() is None
+        time.sleep(0.05)
+    pytest.fail(f"{path} stayed empty")
+
+
+def test_ctrl_c_at_a_silent_pipe_ends_at_once_and_keeps_what_was_read(tmp_path):
+    db, said = tmp_path / "plant.db", tmp_path / "said"
+    process = started("--db", db, "--messages", said)
+    process.stdin.write(PLANT.read_bytes()[:300_000])
+    process.stdin.flush()
+    until_it_grows(said, process)
+    process.send_signal(signal.SIGINT)
+    began = time.monotonic()
+    out, err = communicate(process)
+    assert time.monotonic() - began < 10
+    assert process.returncode == 130
+    assert b"Ended by Ctrl-C" in err
+    assert b"damaged" not in err
+    assert b"modbus" in out
+    with Reader(db) as store:
+        assert {row["protocol"] for row in store.rows("behaviours")} == {"modbus", "s7comm", "dnp3", "cotp"}
+        frames = [row["frames"] for row in store.rows("captures")]
+    assert 2000 < frames[0] < 5447
+
+
+def communicate(process):
+    """Wait for the end without closing the pipe to it: the other end stays silent, not gone."""
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise
+    out, err = process.stdout.read(), process.stderr.read()
+    for pipe in (process.stdin, process.stdout, process.stderr):
+        pipe.close()
+    return out, err
+
+
+def test_ctrl_c_while_much_is_coming_ends_after_the_present_block(tmp_path):
+    said = tmp_path / "said"
+    process = started("--messages", said, "--quiet")
+    data = PLANT.read_bytes()
+    process.stdin.write(data)
+    until_it_grows(said, process)
+    process.send_signal(signal.SIGINT)
+    with contextlib.suppress(BrokenPipeError):  # sections may follow one another, without an end
+        while process.poll() is None:
+            process.stdin.write(data)
+    assert process.wait(30) == 130
+    with contextlib.suppress(BrokenPipeError):
+        process.stdin.close()
+    process.stdout.close()
+    process.stderr.close()
