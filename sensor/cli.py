@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sensor import build
-from sensor.commands import declared, listing, read, ship
+from sensor.commands import declared, digest, listing, read, receive, ship
 from sensor.commands.exits import EXITS, OK, WRONG
 from sensor.config import ConfigError
 from sensor.console.tables import legible
@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=build.describe())
     verbs = top.add_subparsers(dest="verb", metavar="COMMAND", required=True)
-    for module in (read, listing, declared, ship):
+    for module in (read, listing, declared, cluster, ship, receive, digest):
         module.add(verbs)
     return top
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 APPLICATION: Final = 0x4F545231  # "OTR1"
 VERSION: Final = 1  # of the schema
 MAX_FEEDS: Final = 1_000  # a feed is one way out of one sensor
-PRUNED: Final = 10_000  # rows removed at once
+REMOVED: Final = 2_000  # rows of one transaction
 
 RECEIVED = Table(
     "received",
@@ -39,7 +39,11 @@ RECEIVED = Table(
      "document TEXT"),
     ("sequence",),
 )  # fmt: skip
-FEEDS = Table("feeds", ("feed TEXT", "sensor TEXT", "taken INT", "repeats INT", "time INT"), ("feed",))
+FEEDS = Table(
+    "feeds",
+    ("feed TEXT", "sensor TEXT", "taken INT", "repeats INT", "time INT", "told INT", "revision INT"),
+    ("feed",),
+)
 RANGES = Table("ranges", ("feed TEXT", "after INT", "upto INT"), ("feed", "after"))
 FILES = Table("files", ("device INT", "inode INT", "head TEXT", "offset INT"), ("device", "inode"))
 TABLES: Final = (tables.META, tables.CURSORS, tables.REJECTED, tables.OUTBOX_COUNTS, RECEIVED, FEEDS, RANGES, FILES)
@@ -54,7 +58,13 @@ class Feed:
     taken: int = 0
     repeats: int = 0
     time: int = 0  # ns, wall clock, when something came last
+    told: int = 0  # how many numbers were missing when it was told last
+    revision: int = 0  # of what was told
     covered: Covered = dataclasses.field(default_factory=Covered)
+
+    def row(self) -> tuple[Any, ...]:
+        """Return it as a row."""
+        return (self.id, self.sensor, self.taken, self.repeats, self.time, self.told, self.revision)
 
     def holes(self) -> list[tuple[int, int]]:
         """Return what is missing: first and last number of each hole, from the first number on."""
@@ -137,7 +147,7 @@ class Ledger(Outbox):
             execute = self.database.executemany
             execute(RECEIVED.insert(), rows)
             execute(tables.META.insert(), [("sequence", str(self.sequence + len(rows)))])
-            execute(FEEDS.insert(), [(f.id, f.sensor, f.taken, f.repeats, f.time) for f in feeds.values()])
+            execute(FEEDS.insert(), [feed.row() for feed in feeds.values()])
             execute("DELETE FROM ranges WHERE feed = ?", [(feed,) for feed in feeds])
             execute(RANGES.insert(), [(f.id, *ends) for f in feeds.values() for ends in f.covered.ranges])
             execute(FILES.insert(), [position] if position is not None else [])
@@ -177,21 +187,35 @@ class Ledger(Outbox):
         for row in self.database.execute(statement, (after,)):
             yield dict(zip(RECEIVED.names, row, strict=True))
 
-    def waiting(self, destination: str, allowed: Filter) -> int:  # noqa: ARG002  # see Outbox.waiting
+    def waiting(self, destination: str, allowed: Filter | None = None) -> int:  # noqa: ARG002  # see Outbox.waiting
         """Return how many documents are behind a destination's cursor."""
         after = self.cursor(destination).sequence
         with Reading(self):
             found = self.database.execute("SELECT count(*) FROM received WHERE sequence > ?", (after,)).fetchone()
         return int(found[0])
 
-    def prune(self) -> int:
-        """Remove what every destination has; return how many documents."""
+    def keep(self, max_bytes: float) -> int:
+        """Remove what every destination has, and beyond a size the oldest of what waits; return how many of those."""
+        settled = min((one.sequence for one in self.cursors().values()), default=0)
+        while self._remove(settled):
+            pass
+        dropped = 0
+        while self.size() > max_bytes and (removed := self._remove(self.sequence)):
+            dropped += removed
+            self.count("dropped_for_room", removed)
+        return dropped
+
+    def _remove(self, upto: int) -> int:
+        oldest = "SELECT sequence FROM received WHERE sequence <= ? ORDER BY sequence LIMIT ?"
         with Writing(self):
-            return self.database.execute(
-                "DELETE FROM received WHERE sequence IN (SELECT sequence FROM received WHERE sequence <= "
-                "(SELECT min(sequence) FROM cursors) ORDER BY sequence LIMIT ?)",
-                (PRUNED,),
-            ).rowcount
+            statement = f"DELETE FROM received WHERE sequence IN ({oldest})"  # noqa: S608
+            return self.database.execute(statement, (upto, REMOVED)).rowcount
+
+    def size(self) -> int:
+        """Return the bytes in use; freed pages are used again."""
+        names = ("page_count", "freelist_count", "page_size")
+        pages, free, each = (self.database.execute(f"PRAGMA {name}").fetchone()[0] for name in names)
+        return int((pages - free) * each)
 
 
 def opened(path: pathlib.Path) -> sqlite3.Connection:

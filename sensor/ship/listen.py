@@ -68,6 +68,13 @@ class Inlet:
         with self._lock:
             self.counts[name] += number
 
+    def drain_counts(self) -> dict[str, int]:
+        """Return what was counted since the last time."""
+        with self._lock:
+            found = dict(self.counts)
+            self.counts.clear()
+        return found
+
     def take(self, most: int, seconds: float) -> list[Carried]:
         """Return what has arrived, at most `most`; wait up to `seconds` for the first."""
         found: list[Carried] = []

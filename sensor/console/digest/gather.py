@@ -14,6 +14,7 @@ import orjson
 
 from sensor.console.words import NS
 from sensor.detect.rule import SEVERITY
+from sensor.ship.fields import HEALTH
 
 if TYPE_CHECKING:
     import sqlite3
@@ -27,24 +28,12 @@ MOST: Final = 50  # rows of a section: a digest is read in five minutes
 HARMLESS: Final = frozenset(("read", "connect", "subscribe"))  # actions that change nothing; all else is listed first
 TIMED: Final = ("behaviours", "flows", "alerts", "assets", "captures")
 
-# Counters that say something was lost, refused or given up, by how they are called and what they mean.
-LOSSES: Final = {
-    "gaps": "holes in TCP streams: the mirror port lost packets",
-    "dissector_failed": "messages on which a dissector failed: a fault of ours, worth a report",
-    "gave_up": "streams given up after too many faults",
-    "illegible": "illegible frames of known protocols",
-    "truncated_datagrams": "datagrams that end before their message",
-    "flows_evicted": "conversations ended early for room",
-    "behaviours_refused": "behaviours beyond the table's bound",
-    "pairs_refused": "pairs of machines beyond the table's bound",
-    "assets_refused": "assets beyond the table's bound",
-    "endpoints_overflowed": "addresses beyond the table's bound",
-    "networks_overflowed": "networks beyond the table's bound",
-    "correlation_groups_evicted": "correlations ended early for room",
-    "alerts_closed_for_room": "alerts closed early for room",
-    "oddities_hushed": "oddities not told one by one, for there were too many",
-    "time_backwards": "frames with a time before the last one's",
-}
+# Counters that say something was lost, refused or given up; `HEALTH` says what each means.
+LOSSES: Final = (
+    "gaps", "dissector_failed", "gave_up", "illegible", "truncated_datagrams", "flows_evicted", "behaviours_refused",
+    "pairs_refused", "assets_refused", "endpoints_overflowed", "networks_overflowed", "acquaintances_refused",
+    "correlation_groups_evicted", "alerts_closed_for_room", "oddities_hushed", "time_backwards",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(slots=True)
@@ -153,10 +142,10 @@ def losses(database: sqlite3.Connection, since: int) -> dict[str, int]:
         row[0] for row in database.execute("SELECT DISTINCT run FROM health_reports WHERE time >= ?", (since,))
     ]:
         before, after = report(database, run, "<", since), report(database, run, ">=", since)
-        for name, meaning in LOSSES.items():
+        for name in LOSSES:
             more = after.get(name, 0) - before.get(name, 0)
             if more > 0:
-                grown[meaning] = grown.get(meaning, 0) + more
+                grown[HEALTH[name]] = grown.get(HEALTH[name], 0) + more
     return grown
 
 

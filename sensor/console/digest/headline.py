@@ -46,7 +46,7 @@ def warnings(digest: Digest) -> list[str]:
     if digest.packets_dropped:
         told.append(f"{digest.packets_dropped:,} packets were dropped before the sensor saw them.")
     told += [f"{row['path']} was not read to its end: {row['damage']}" for row in digest.damaged.rows]
-    told += [f"{count:,} {meaning}." for meaning, count in digest.losses.items()]
+    told += [f"{meaning}: {count:,}." for meaning, count in digest.losses.items()]
     for feed in digest.feeds:
         if feed["rejected"]:
             told.append(
