@@ -33,8 +33,8 @@ RULE: Final = Rule(
     explanation="What the sensor found and sent did not arrive here: datagrams were lost, or a file was not carried "
     "over. An alert may be among it.",
     response="Look into the sensor's own store (otsensor alerts), which has everything. For datagrams lower the rate "
-    "or send copies (rate, copies); for files look for the one that was not carried. Nothing in the plant is touched by "
-    "this.",
+    "or send copies (rate, copies); for files look for the one that was not carried. Nothing in the plant is touched "
+    "by this.",
 )  # fmt: skip
 
 
