@@ -59,7 +59,10 @@ picture: ## draw the README's picture anew, from a run
 dashboards: install ## write Kibana's saved objects anew from dashboards/dashboards.yml
 	@$(BIN)/python -m sensor.ship.kibana
 
+package: install ## build the Elastic integration package, dist/otsensor-VERSION.zip, as it is uploaded in Kibana
+	@$(BIN)/python -m sensor.ship.integration
+
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test elastic lint type bench conformance fuzz docs picture golden
+.PHONY: help install run test elastic lint type bench conformance fuzz docs picture dashboards package golden

@@ -66,7 +66,7 @@ SOURCES: Final = {
         Source("behaviours", "logs-otsensor.behaviour-*", "otsensor.behaviour"),
         Source("flows", "logs-otsensor.flow-*", "otsensor.flow"),
         Source("health", "metrics-otsensor.health-*", "otsensor.health", "metrics"),
-        Source("everything", "logs-otsensor.*"),
+        Source("everything", "logs-otsensor.*-*"),
     )
 }
 

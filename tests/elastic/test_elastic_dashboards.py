@@ -1,0 +1,122 @@
+"""Every panel of every dashboard asks a real server, over the shipped plant, and shows something.
+
+OTSENSOR_DRAWINGS=FOLDER keeps what they show as drawings of the dashboards.
+"""
+
+import os
+import pathlib
+
+import pytest
+
+from sensor.reading import read
+from sensor.ship import documents
+from sensor.ship.destination import Filter
+from sensor.ship.elastic.templates import component_templates, index_templates
+from sensor.ship.kibana import search
+from sensor.ship.kibana.dashboard import own, packed
+from sensor.ship.kibana.description import SOURCES, load
+from sensor.ship.kibana.drawing import draw
+from sensor.ship.outbox import Outbox
+from sensor.vocabulary import vocabulary
+
+ROOT = pathlib.Path(__file__).parents[2]
+DASHBOARDS = {one.name: one for one in load(ROOT / "dashboards")}
+SENT_NS = 1_795_440_900_000_000_000
+NAMESPACE = "dashboards"
+INDEXES = {source.view: source.index for source in SOURCES.values()} | {
+    "logs-*": "logs-otsensor.*-*", "metrics-*": "metrics-otsensor.*-*",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def items(tmp_path_factory):
+    """Everything the shipped plant gives to ship."""
+    store = tmp_path_factory.mktemp("plant") / "plant.db"
+    read(ROOT / "pcaps" / "plant.pcapng", db=store).run().close()
+    outbox = Outbox(store, {"observer.name": "sensor-1"})
+    found = outbox.read(0, 100_000, Filter()).items
+    outbox.close()
+    return found
+
+
+def actions(items):
+    for item in items:
+        sent = documents.stamped(item, SENT_NS, NAMESPACE)
+        stream = documents.data_stream(item.stream, NAMESPACE)
+        yield from ({"create": {"_index": stream, "_id": sent["event"]["id"]}}, sent)
+        state = documents.state(item)
+        if state is not None:
+            where = {"_index": documents.state_index(state.kind, NAMESPACE), "_id": state.id}
+            yield from ({"index": {**where, "version": state.version, "version_type": "external"}}, sent)
+
+
+@pytest.fixture(scope="module")
+def plant(elastic, items):
+    """The server with the plant's documents in it, history and state."""
+    for name, body in component_templates().items():
+        assert elastic.request("PUT", f"_component_template/{name}", body)[0] == 200
+    for name, body in index_templates().items():
+        assert elastic.request("PUT", f"_index_template/{name}", body)[0] == 200
+    lines = list(actions(items))
+    for start in range(0, len(lines), 1000):
+        status, answer = elastic.request("POST", "_bulk", lines[start : start + 1000])
+        wrong = [done for one in answer["items"] for done in one.values() if done["status"] not in (200, 201, 409)]
+        assert status == 200
+        assert wrong == []
+    elastic.request("POST", f"*-{NAMESPACE}/_refresh")
+    return elastic
+
+
+def shown(server, panel):
+    """Return what a panel shows, None for a text."""
+    request = search.request(panel)
+    if request is None:
+        return None
+    view = panel["embeddableConfig"]["attributes"]["references"][0]["id"]
+    index = INDEXES[view].removesuffix("*") + NAMESPACE
+    status, answer = server.request("POST", f"{index}/_search", request)
+    assert status == 200, answer
+    return search.rows(panel, answer)
+
+
+@pytest.mark.parametrize("form", [own, packed], ids=["own", "packed"])
+@pytest.mark.parametrize("name", DASHBOARDS)
+def test_every_panel_shows_something(plant, name, form):
+    panels = search.panels(form(DASHBOARDS[name], vocabulary()))
+    found = {one["panelIndex"]: shown(plant, one) for one in panels}
+    assert [panel for panel, rows in found.items() if rows == []] == []
+    # A column without a value in any row is a field that these documents do not have.
+    hollow = [
+        (panel, number)
+        for panel, rows in found.items()
+        for number, column in enumerate(zip(*(rows or []), strict=True))
+        if all(cell is None for cell in column)
+    ]
+    assert hollow == []
+    keep(name, found, form)
+
+
+def keep(name, found, form):
+    folder = os.environ.get("OTSENSOR_DRAWINGS")
+    if folder and form is own:
+        picture = draw(DASHBOARDS[name], {panel: rows for panel, rows in found.items() if rows})
+        (pathlib.Path(folder) / f"{name}.svg").write_text(picture, encoding="utf-8")
+
+
+def test_the_overview_counts_what_the_sensor_counts(plant, items):
+    panels = {one.get("title"): one for one in search.panels(own(DASHBOARDS["soc-overview"], vocabulary()))}
+    newest = {item.id: item.document for item in items if item.stream == "alert"}
+    severities = [one["event"]["severity"] for one in newest.values() if one["ot"]["alert"]["state"] == "open"]
+    assert shown(plant, panels["Critical"]) == [[severities.count(99)]]
+    assert shown(plant, panels["High"]) == [[severities.count(73)]]
+    assert len(shown(plant, panels["Open alerts, the worst first"])) == len(severities)
+
+
+def test_history_and_state_give_the_same_number_of_alerts(plant):
+    for title in ("Critical", "High", "Medium and low", "Controllers concerned"):
+        counts = [
+            shown(plant, next(one for one in search.panels(form(DASHBOARDS["soc-overview"], vocabulary()))
+                              if one.get("title") == title))
+            for form in (own, packed)
+        ]  # fmt: skip
+        assert counts[0] == counts[1]
