@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 Rows = list[dict[str, Any]]
 
 MOST: Final = 50  # rows of a section: a digest is read in five minutes
-HARMLESS: Final = frozenset(("read", "connect", "subscribe"))  # actions that change nothing; all else is listed first
+# Actions that change the process or the controller are listed first, then what is no part of the daily round.
+COMMANDS: Final = frozenset(("write", "operate", "select", "stop", "start", "restart", "program_download", "time_set"))
+DAILY: Final = frozenset(("read", "connect", "subscribe", "other"))
 TIMED: Final = ("behaviours", "flows", "alerts", "assets", "captures")
 
 # Counters that say something was lost, refused or given up; `HEALTH` says what each means.
@@ -131,7 +133,9 @@ def new_behaviours(reader: Reader, since: int, most: int) -> Section:
                 total += 1
                 yield row
 
-    rows = heapq.nlargest(most, new(), key=lambda row: (row["action"] not in HARMLESS, row["count"]))
+    rows = heapq.nlargest(
+        most, new(), key=lambda row: (row["action"] in COMMANDS, row["action"] not in DAILY, row["count"])
+    )
     return Section(rows, total)
 
 

@@ -9,6 +9,7 @@ import html
 from typing import TYPE_CHECKING, Any, Final
 
 from sensor.console import views
+from sensor.console.digest.gather import COMMANDS
 from sensor.console.digest.headline import feed_lines, period, subject, warnings, worst_first
 from sensor.console.digest.text import plain
 from sensor.console.words import moment, plural
@@ -35,7 +36,7 @@ h2 { font-size: 17px; margin: 34px 0 10px; }
 h2 small { color: var(--dim); font-weight: 400; font-size: 15px; margin-left: 6px; }
 p { margin: 0; } .dim { color: var(--dim); } .period { margin: 4px 0 20px; }
 .tiles td { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
-.tiles { width: 100%; border-spacing: 10px 0; border-collapse: separate; margin: 0 -10px; table-layout: fixed; }
+.tiles { width: calc(100% + 20px); border-spacing: 10px 0; border-collapse: separate; margin: 0 -10px; table-layout: fixed; }
 .tiles b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tiles span { color: var(--dim); font-size: 13px; }
 .warning { border-left: 4px solid var(--high); background: var(--card); padding: 8px 14px; margin: 10px 0 0;
@@ -62,7 +63,6 @@ footer { color: var(--dim); font-size: 13px; margin-top: 34px; }
 POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 ASSET: Final = ("Asset", "Role", "Vendor, model", "Serves")
 BEHAVIOUR: Final = ("Client", "Server", "Does", "To", "Times", "Outcome")
-COMMANDS: Final = frozenset(("write", "operate", "select", "stop", "start", "restart", "program_download", "time_set"))
 
 
 def page(digest: Digest) -> str:
@@ -166,13 +166,13 @@ def silent(row: Mapping[str, Any]) -> str:
 def behaviour(row: Mapping[str, Any]) -> str:
     """Return a behaviour; commands stand out."""
     style = ' class="act"' if row["action"] in COMMANDS else ""
-    unit = f"unit {row['unit']} " if row["unit"] else ""
+    unit = f'<p class="note">unit {safe(row["unit"])}</p>' if row["unit"] else ""
     return (
         cell(row["client"], "mono")
         + cell(row["server"], "mono")
         + f"<td><span{style}>{safe(row['operation'].replace('_', ' '))}</span>"
         + f'<p class="note">{safe(row["protocol"])}</p></td>'
-        + cell(f"{unit}{views.target(row)}")
+        + f"<td>{safe(views.target(row))}{unit}</td>"
         + cell(f"{row['count']:,}", "number")
         + cell(views.outcomes(row))
     )
