@@ -36,7 +36,8 @@ h2 { font-size: 17px; margin: 34px 0 10px; }
 h2 small { color: var(--dim); font-weight: 400; font-size: 15px; margin-left: 6px; }
 p { margin: 0; } .dim { color: var(--dim); } .period { margin: 4px 0 20px; }
 .tiles td { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 12px 16px; }
-.tiles { width: calc(100% + 20px); border-spacing: 10px 0; border-collapse: separate; margin: 0 -10px; table-layout: fixed; }
+.tiles { width: calc(100% + 20px); border-spacing: 10px 0; border-collapse: separate; margin: 0 -10px;
+  table-layout: fixed; }
 .tiles b { display: block; font-size: 26px; line-height: 1.2; font-variant-numeric: tabular-nums; }
 .tiles span { color: var(--dim); font-size: 13px; }
 .warning { border-left: 4px solid var(--high); background: var(--card); padding: 8px 14px; margin: 10px 0 0;
