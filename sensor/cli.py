@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from sensor import build
-from sensor.commands import declared, digest, listing, read, receive, ship
+from sensor.commands import cluster, declared, digest, listing, read, receive, ship
 from sensor.commands.exits import EXITS, OK, WRONG
 from sensor.config import ConfigError
 from sensor.console.tables import legible

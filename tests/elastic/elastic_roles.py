@@ -3,6 +3,8 @@
 The rule it lives by: the shipper is tried with the rights that `setup` asks for, not with an administrator's.
 """
 
+from sensor.ship.elastic import templates
+
 USERS = {
     "admin": "superuser",
     "shipper": "otsensor_shipper",
@@ -17,15 +19,8 @@ STATE = ["otsensor-alerts-*", "otsensor-assets-*"]
 
 def roles() -> dict[str, dict]:
     """Return role by name."""
-    look_up = ["read", "maintenance", "view_index_metadata"]
     return {
-        "otsensor_shipper": {
-            "cluster": ["monitor"],
-            "indices": [
-                {"names": STREAMS, "privileges": ["auto_configure", "create_doc", *look_up]},
-                {"names": STATE, "privileges": ["auto_configure", "index", *look_up]},
-            ],
-        },
+        "otsensor_shipper": templates.shipper_role(),
         "otsensor_create_only": {
             "cluster": ["monitor"],
             "indices": [{"names": STREAMS, "privileges": ["auto_configure", "create_doc"]}],
