@@ -31,8 +31,8 @@ def why_pure() -> str:
     """Return why nothing is compiled; empty when everything is there."""
     if os.environ.get("OTSENSOR_PURE") == "1":
         return "OTSENSOR_PURE=1 asks for it"
-    compiler = (sysconfig.get_config_var("CC") or "cc").split()[0]
-    if not (shutil.which(os.environ.get("CC", compiler).split()[0])):
+    compiler = (os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc").split()[0]
+    if not shutil.which(compiler):
         return f"no C compiler ({compiler}) was found; Debian: apt install gcc"
     header = pathlib.Path(sysconfig.get_path("include"), "Python.h")
     if not header.exists():
@@ -48,8 +48,10 @@ class SayIt(build_ext):
         try:
             super().run()
         except Exception as error:  # noqa: BLE001  # whatever a compiler does wrong, plain Python works
-            say(f"the C compiler failed ({error})")
+            for built in self.get_outputs():
+                pathlib.Path(built).unlink(missing_ok=True)
             self.extensions = []
+            say(f"the C compiler failed ({error})")
 
 
 class WithRules(build_py):
@@ -63,7 +65,9 @@ class WithRules(build_py):
 
 
 def say(reason: str) -> None:
-    """Tell on standard error that the package is installed uncompiled, and why."""
+    """Tell on standard error that the package is installed uncompiled, and why; end there when it must not be."""
+    if os.environ.get("OTSENSOR_PURE") == "0":
+        raise SystemExit(f"otsensor: not installed: {reason}; OTSENSOR_PURE=0 forbids to leave it uncompiled")
     print(f"otsensor: installed UNCOMPILED, about twenty times slower: {reason}", file=sys.stderr, flush=True)
 
 
@@ -84,9 +88,7 @@ def extensions() -> list:
             )
             for extension in built:
                 extension.extra_compile_args.append("-Wno-error")  # a newer gcc's warning must not break an install
-        except (Exception, SystemExit) as error:  # mypyc ends the program over a wrong type
-            if os.environ.get("OTSENSOR_PURE") == "0":
-                raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # mypyc ends the program over a wrong type
             reason = f"mypyc failed ({error})"
         else:
             return built
