@@ -65,10 +65,14 @@ def deeds(path, **options):
     }
 
 
+def python():
+    """A Python that, started in ROOT, imports the same sensor as these tests do."""
+    return [sys.executable, *(("-P",) if sys.flags.safe_path else ())]
+
+
 def command(*arguments):
-    """The command line that runs the same sensor as these tests do."""
-    safe = ("-P",) if sys.flags.safe_path else ()
-    return [sys.executable, *safe, "-m", "sensor.cli", *map(str, arguments)]
+    """The command line of the same sensor as these tests are about."""
+    return [*python(), "-m", "sensor.cli", *map(str, arguments)]
 
 
 def otsensor(*arguments, **options):
