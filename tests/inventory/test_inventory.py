@@ -139,7 +139,7 @@ def test_vendors_come_from_the_register():
     assert len(table()) > 30_000
     assert vendor(bytes.fromhex("001b1b5de048")) == "Siemens"
     assert vendor(bytes.fromhex("00d0c9a4109e")).upper().startswith("ADVANTECH")
-    assert vendor(bytes.fromhex("0080f41a33c2")).startswith("Schneider")
+    assert vendor(bytes.fromhex("0080f41a33c2")) == "TELEMECANIQUE ELECTRIQUE"  # Schneider since
 
 
 @pytest.mark.parametrize(
