@@ -51,7 +51,8 @@ class Poster:
         if self._connection is None:
             self._connection = self._connect()
         connection = self._connection
-        watch = threading.Timer(self.timeout, cut, (connection,))
+        passed = threading.Event()
+        watch = threading.Timer(self.timeout, cut, (connection, passed))
         watch.daemon = True
         watch.start()
         try:
@@ -61,6 +62,8 @@ class Poster:
             text = answer.read(MAX_ANSWER).decode("utf-8", "replace")
             whole = answer.isclosed()
             found = Answer(answer.status, seconds(answer.getheader("Retry-After")), text)
+            if passed.is_set():  # what was cut off reads like the end of a head
+                raise TimeoutError(f"no whole answer within {self.timeout:g} s")
         except BaseException:
             self.close()
             raise
@@ -87,8 +90,9 @@ class Poster:
             self._connection = None
 
 
-def cut(connection: http.client.HTTPConnection) -> None:
+def cut(connection: http.client.HTTPConnection, passed: threading.Event) -> None:
     """End a connection whose deadline has passed, whatever is being read from it."""
+    passed.set()
     found: socket.socket | None = connection.sock
     if found is not None:
         with contextlib.suppress(OSError):

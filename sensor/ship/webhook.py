@@ -7,7 +7,6 @@ request is the same when it is sent again. One document that the far side refuse
 from __future__ import annotations
 
 import http.client
-import os
 import time
 from typing import TYPE_CHECKING, ClassVar, Final
 from urllib.parse import urlsplit
@@ -122,8 +121,8 @@ class Webhook(Destination):
         try:
             return self.poster.post(body, headers)
         except (OSError, http.client.HTTPException) as error:
-            told = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
-            raise Unreachable(f"{self.where}: {told or type(error).__name__}") from error
+            told = getattr(error, "strerror", None) or str(error) or type(error).__name__
+            raise Unreachable(f"{self.where}: {told}") from error
 
     def counts(self) -> Mapping[str, int]:
         """Return what was counted, by name."""
