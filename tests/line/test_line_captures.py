@@ -2,6 +2,7 @@
 
 import collections
 import json
+import random
 
 import pytest
 
@@ -202,3 +203,25 @@ def test_messages_come_in_the_order_of_frames_and_know_their_ends():
         assert message.number >= last
         last = message.number
         assert {message.sender, message.receiver} == {message.talk.opener, message.talk.answerer}
+
+
+# --- Damage -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", line_kit.OWN)
+def test_a_capture_cut_anywhere_is_read_to_the_cut(name, tmp_path):
+    data = (PCAPS / name).read_bytes()
+    whole = reading(PCAPS / name).run()
+    chance = random.Random(name)
+    last = told = 0
+    for cut in sorted(chance.sample(range(1000, len(data) - 1), 6)):
+        path = tmp_path / f"{cut}-{name}"
+        path.write_bytes(data[:cut])
+        found = reading(path).run()
+        assert last <= found.frames < whole.frames
+        told += found.damaged
+        assert found.counts["dissector_failed"] == 0
+        assert sum(found.frames_by_kind().values()) == found.frames
+        last = found.frames
+        found.close()
+    assert told >= 5  # a file cut between two records is whole
