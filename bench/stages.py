@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from sensor.alert.book import AlertBook
 from sensor.behaviour.finding import Findings
 from sensor.capture.files import Captures
-from sensor.commands.read import COLLECT_AFTER
+from sensor.cli import COLLECT_AFTER
 from sensor.contract import Sink
 from sensor.detect.context import InventoryContext
 from sensor.detect.detector import Detector
@@ -107,7 +107,7 @@ def measure(path: str, stage: str) -> float:
 def main() -> None:
     """Measure every cut in turn, several times."""
     path, rounds = sys.argv[1], int(sys.argv[2])
-    gc.set_threshold(COLLECT_AFTER, 50, 100)
+    gc.set_threshold(*COLLECT_AFTER)
     taken: dict[str, list[float]] = {stage: [] for stage in STAGES}
     for _ in range(rounds):
         for stage in STAGES:

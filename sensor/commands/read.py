@@ -13,27 +13,20 @@ import pathlib
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final
-
-import orjson
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from typing import TYPE_CHECKING, Final
 
 from sensor import build
 from sensor import config as configuration
+from sensor.commands.beside import Beside
 from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
-from sensor.commands.ship import Beside
 from sensor.config import ConfigError
-from sensor.console import lines, summary, tables, words
+from sensor.console import lines
 from sensor.reading import Options, Reading
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    from rich.console import Console
-
-# Most objects the line makes live long and hold no cycles: collecting seldom saves a tenth of the time.
-COLLECT_AFTER: Final = 100_000
-SHOWN: Final = ("assets", "behaviours", "alerts")
+MANY: Final = 100_000  # frames: some seconds, uncompiled
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -85,7 +78,6 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `otsensor read`."""
-    gc.set_threshold(COLLECT_AFTER, 50, 100)
     settings = reading_options(options)
     if options.ship:
         check_shipping(options, settings)
@@ -98,16 +90,11 @@ def run(options: argparse.Namespace) -> int:
     with interruptible(reading):
         if options.messages is not None:
             write_messages(reading, options.messages)
+        elif options.quiet or options.json:
+            reading.run()
         else:
-            with progress(quiet=options.quiet or options.json) as tell:
-                reading.run(tell)
-    seconds = time.monotonic() - began
-    if options.json:
-        sys.stdout.buffer.write(orjson.dumps(everything(reading), option=orjson.OPT_NON_STR_KEYS) + b"\n")
-    elif not options.quiet:
-        out = summary.console(to_stderr=str(options.messages) == "-")
-        show(out, reading, seconds, options.top)
-    tell_troubles(reading)
+            run_with_progress(reading)
+    tell(options, reading, time.monotonic() - began)
     reading.close()
     shipped = beside.finish() if beside is not None else OK
     return exit_code(reading) or (PARTLY if shipped else OK)
@@ -159,25 +146,27 @@ def interruptible(reading: Reading) -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-@contextlib.contextmanager
-def progress(*, quiet: bool) -> Iterator[Callable[[Reading], None] | None]:
-    """Show a bar with rate and time left on standard error, when that is a terminal."""
-    err = summary.console(to_stderr=True)
-    if quiet or not err.is_terminal:
-        yield None
+def run_with_progress(reading: Reading) -> None:
+    """Read, with a bar for whoever waits."""
+    from sensor.commands import shown  # noqa: PLC0415  as in `tell`
+
+    with shown.progress() as told:
+        reading.run(told)
+
+
+def tell(options: argparse.Namespace, reading: Reading, seconds: float) -> None:
+    """Say what was found, as far as it was asked for, and in any case what is wrong."""
+    slow = not build.compiled() and reading.frames > MANY
+    wrong = reading.damaged or reading.skipped or reading.recorder.oddities or reading.stopped or slow
+    if options.quiet and not options.json and not wrong:
         return
-    columns = (TextColumn("reading"), BarColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=err, transient=True, refresh_per_second=5) as bar:
-        task = bar.add_task("", total=None, rate="")
-        began = time.monotonic()
+    from sensor.commands import shown  # noqa: PLC0415  who asks for silence need not pay for the means of speech
 
-        def tell(reading: Reading) -> None:
-            captures, frames = reading.captures, reading.frames
-            rate = frames / max(time.monotonic() - began, 1e-3)
-            done = f"{words.plural(frames, 'frame')}, {rate:,.0f}/s"
-            bar.update(task, completed=captures.read_bytes, total=int(captures.total_bytes) or None, rate=done)
-
-        yield tell
+    if options.json:
+        sys.stdout.buffer.write(shown.everything(reading))
+    elif not options.quiet:
+        shown.show(reading, seconds, options.top, to_stderr=str(options.messages) == "-")
+    shown.tell_troubles(reading, slow=slow)
 
 
 def write_messages(reading: Reading, path: pathlib.Path) -> None:
@@ -186,51 +175,6 @@ def write_messages(reading: Reading, path: pathlib.Path) -> None:
         out = sys.stdout.buffer if str(path) == "-" else stack.enter_context(path.open("wb"))
         for message in reading:
             out.write(lines.line(message, reading.files))
-
-
-def everything(reading: Reading) -> dict[str, Any]:
-    """Return all that was found, for machines."""
-    return {
-        "otsensor": build.version(),
-        "compiled": build.compiled(),
-        "captures": reading.rows("captures"),
-        "frames_by_kind": reading.frames_by_kind(),
-        "skipped": [{"path": one.path, "why": one.why} for one in reading.skipped],
-        "counts": reading.counts,
-        "oddities": reading.rows("oddities"),
-        **{kind: reading.rows(kind) for kind in SHOWN},
-    }
-
-
-def show(out: Console, reading: Reading, seconds: float, most: int) -> None:
-    """Print the summary for people."""
-    rows = {kind: reading.rows(kind) for kind in ("captures", *SHOWN)}
-    if rows["captures"]:
-        out.print(summary.captures_line(rows["captures"], seconds), soft_wrap=True)
-    out.print()
-    out.print(summary.protocols(rows["behaviours"], reading.frames_by_kind()))
-    for kind in SHOWN:
-        if rows[kind]:
-            out.print()
-            out.print(summary.table(kind, rows[kind], most))
-    out.print()
-    out.print(summary.alert_counts(rows["alerts"]))
-    if reading.options.db is not None:
-        name = reading.options.db
-        hint = f"Kept in {name}: look closer with otsensor assets|behaviours|alerts|flows --db {name}"
-        out.print(tables.safe(hint), style="dim", soft_wrap=True)
-
-
-def tell_troubles(reading: Reading) -> None:
-    """Say on standard error what could not be read."""
-    err = summary.console(to_stderr=True)
-    skipped = [str(one) for one in reading.skipped]
-    for line in summary.troubles(reading.rows("captures"), skipped, reading.recorder.oddities):
-        err.print(line, soft_wrap=True)
-    if reading.stopped:
-        err.print("Ended by Ctrl-C: what was read until then is shown and kept.", style="yellow")
-    if not build.compiled() and reading.frames > COLLECT_AFTER:
-        err.print("This installation is not compiled: about twenty times slower. See docs/install.md.", style="dim")
 
 
 def exit_code(reading: Reading) -> int:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from sensor.console.tables import Column, for_people, legible, safe
+from sensor.console.legible import legible
+from sensor.console.tables import Column, for_people, safe
 from sensor.console.views import LEVEL_STYLES, VIEWS
 from sensor.console.words import duration, moment, plural, size
 

@@ -15,6 +15,8 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from sensor.console.legible import legible
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -82,8 +84,3 @@ def cell(value: Any) -> Any:
 def safe(text: Any) -> Text:
     """Return text from the wire, or a file's name, as it may be shown: no markup, no control characters."""
     return Text(legible(text))
-
-
-def legible(text: Any) -> str:
-    """Return text with what no terminal should be sent replaced."""
-    return "".join(letter if letter.isprintable() else "�" for letter in str(text))

@@ -4,7 +4,6 @@ The rule it lives by: one fault anywhere and nothing is loaded, but every fault 
 silent one.
 """
 
-import importlib.resources
 import pathlib
 from collections.abc import Iterable
 from typing import Final
@@ -21,8 +20,8 @@ SUFFIXES: Final = (".yml", ".yaml")
 
 def default_rules() -> pathlib.Path:
     """Return the folder of the rules shipped with us, in a checkout or installed."""
-    installed = pathlib.Path(str(importlib.resources.files("sensor"))) / "rules"
-    return installed if installed.is_dir() else installed.parents[1] / "rules"
+    package = pathlib.Path(__file__).parents[1]
+    return next(path for path in (package / "rules", package.parent / "rules") if path.is_dir())
 
 
 def files(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
