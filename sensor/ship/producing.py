@@ -31,7 +31,10 @@ class Message(NamedTuple):
 
 
 class Producing:
-    """A producer whose sendings are waited for. Raises ImportError where the client is not installed."""
+    """A producer whose sendings are waited for. Raises ImportError where the client is not installed.
+
+    Raises ValueError for settings the client does not take.
+    """
 
     def __init__(self, settings: Mapping[str, Any], timeout: float = TIMEOUT_SECONDS) -> None:
         """`settings`: librdkafka's own, beyond those that make it safe."""
@@ -45,16 +48,11 @@ class Producing:
         silent.addHandler(logging.NullHandler())
         silent.propagate = False
         self._kafka = confluent_kafka
-        self._producer = confluent_kafka.Producer(
-            {
-                **settings,
-                "enable.idempotence": True,
-                "acks": "all",
-                "delivery.timeout.ms": int(timeout * 1000),
-                "error_cb": self._trouble,
-                "logger": silent,
-            }
-        )
+        safe = {"enable.idempotence": True, "acks": "all", "delivery.timeout.ms": int(timeout * 1000)}
+        try:
+            self._producer = confluent_kafka.Producer({**settings, **safe, "error_cb": self._trouble, "logger": silent})
+        except confluent_kafka.KafkaException as error:
+            raise ValueError(str(error.args[0].str())) from None
 
     def _trouble(self, error: Any) -> None:
         self.trouble = str(error.str())
@@ -84,9 +82,8 @@ class Producing:
 
         try:
             produce()
-        except BufferError:  # the client's queue is full: let answers come in
-            self._producer.poll(self.timeout)
-            produce()
+        except BufferError:  # the client's queue is full; the rest of the batch is sent another time
+            self._producer.poll(0)
         except self._kafka.KafkaException as error:
             errors[number] = error.args[0]
 
