@@ -22,7 +22,6 @@ from sensor.protocols import discovery
 from sensor.recorder import Recorder
 from sensor.store.reader import Reader
 from sensor.store.store import Store
-from sensor.vocabulary import vocabulary
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -62,9 +61,10 @@ class Reading:
     ) -> None:
         self.options = options or Options()
         self.captures = Captures([paths] if isinstance(paths, str | pathlib.Path) else list(paths))
-        self.rules = RuleSet.load(self.options.rules or (default_rules(),))
         self.protocols = discovery.find(self.options.protocols)
-        self.inventory = Inventory(self.options.config.assets, vocabulary().facts())
+        words = discovery.words(self.options.protocols)
+        self.rules = RuleSet.load(self.options.rules or (default_rules(),), words)
+        self.inventory = Inventory(self.options.config.assets, words.facts())
         self.store = Store(self.options.db)
         self.files: list[str] = []
         lines = AlertLines(self.options.alerts, self.files) if self.options.alerts is not None else None

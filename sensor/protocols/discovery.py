@@ -15,10 +15,13 @@ from typing import TYPE_CHECKING
 
 import sensor.protocols
 from sensor.contract import Carrier, Protocol
+from sensor.vocabulary import gather, vocabulary
 
 if TYPE_CHECKING:
     import pathlib
     from types import ModuleType
+
+    from sensor.vocabulary import Vocabulary
 
 
 class ProtocolFault(Exception):  # noqa: N818  # the fault of a folder, told to whoever dropped it in
@@ -44,7 +47,7 @@ def dropped_in(folder: pathlib.Path) -> list[ModuleType]:
 
 def imported(init: pathlib.Path) -> ModuleType:
     """Import one package from its file."""
-    name = f"otsensor_protocol_{init.parent.name}"
+    name = name_of(init)
     for known in [one for one in sys.modules if one == name or one.startswith(f"{name}.")]:
         del sys.modules[known]  # another folder's of the same name
     spec = importlib.util.spec_from_file_location(name, init, submodule_search_locations=[str(init.parent)])
@@ -61,6 +64,22 @@ def imported(init: pathlib.Path) -> ModuleType:
     if not offered or not all(isinstance(one, Protocol) for one in offered):
         raise ProtocolFault(f"{init}: PROTOCOLS is {offered!r}; expected a tuple of protocols")
     return module
+
+
+def name_of(init: pathlib.Path) -> str:
+    """Return the name a dropped-in package goes by."""
+    return f"otsensor_protocol_{init.parent.name}"
+
+
+def words(folders: tuple[pathlib.Path, ...]) -> Vocabulary:
+    """Return the words of every protocol, shipped and dropped in; to be asked after `find`."""
+    if not folders:
+        return vocabulary()
+    dropped = [name_of(init) for folder in folders for init in sorted(folder.glob("*/__init__.py"))]
+    try:
+        return gather([*(package.__name__ for package in packages()), *dropped])
+    except Exception as error:  # somebody else's declarations
+        raise ProtocolFault(f"{folders[0]}: its fields: {type(error).__name__}: {error}") from error
 
 
 def find(folders: tuple[pathlib.Path, ...] = ()) -> list[Protocol]:

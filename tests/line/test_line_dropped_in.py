@@ -6,6 +6,7 @@ import textwrap
 import pytest
 
 from sensor import cli
+from sensor.detect.fault import RuleFaults
 from sensor.protocols import discovery
 from tests.line import line_kit
 
@@ -15,6 +16,11 @@ PUMP = {
         from .probe import Pump
 
         PROTOCOLS = (Pump(),)
+        """,
+    "fields.py": """
+        from sensor.vocabulary import Field
+
+        FIELDS = (Field("pump.speed", "long", "Turns a second", fact="model"),)
         """,
     "probe.py": """
         from sensor.contract import MORE, NO, YES, Protocol
@@ -164,6 +170,31 @@ def test_its_behaviours_are_learned_and_what_is_wrong_is_told(folder, capture):
     assert reading.counts["dissector_failed"] == 0
 
 
+RULE = """
+title: Pump set to speed
+id: 7d6b6a1c-0000-4000-8000-000000000001
+name: pump-speed
+level: high
+logsource: {product: ot, service: pump}
+detection:
+  fast: {ot.action: write, pump.speed|gte: 40}
+  condition: fast
+otsensor:
+  explanation: It turns.
+  response: Look.
+  sentence: "{source} sets {destination} to {pump.speed}"
+"""
+
+
+def test_rules_may_use_its_words(folder, capture, tmp_path):
+    rule = tmp_path / "pump.yml"
+    rule.write_text(RULE)
+    (alert,) = line_kit.reading(capture, protocols=(folder,), rules=(rule,)).alerts
+    assert alert.sentence == "10.0.0.1 sets 10.0.0.2 to 50"
+    with pytest.raises(RuleFaults, match=r"pump\.speed"):
+        line_kit.reading(capture, rules=(rule,))
+
+
 def test_without_it_the_bytes_are_only_counted(capture):
     reading = line_kit.reading(capture)
     assert list(reading) == []
@@ -200,6 +231,7 @@ def test_what_it_raises_costs_its_own_conversation_and_nothing_else(folder, capt
         (lambda folder: (folder / "pump" / "probe.py").write_text("import nowhere"), "nowhere"),
         (lambda folder: (folder / "pump" / "__init__.py").write_text("def ("), "invalid syntax"),
         (lambda folder: (folder / "pump" / "__init__.py").write_text(""), "PROTOCOLS"),
+        (lambda folder: (folder / "pump" / "fields.py").write_text("FIELDS = (1,)"), "fields"),
         (lambda folder: (folder / "pump" / "__init__.py").unlink(), "PROTOCOLS"),
         (lambda folder: folder.rename(folder.with_name("elsewhere")), "is not a folder"),
     ],
