@@ -40,8 +40,10 @@ class Inventory:
         """Find or make the asset of an endpoint; None for group addresses and when the table is full."""
         asset = self.assets.get(endpoint.number)
         if asset is not None:
-            asset.first_time = min(asset.first_time, time)
-            asset.last_time = max(asset.last_time, time)
+            if time > asset.last_time:
+                asset.last_time = time
+            elif time < asset.first_time:
+                asset.first_time = time
             return asset
         if not is_somebody(endpoint.address):
             return None
@@ -106,9 +108,10 @@ class Inventory:
 
     def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
         """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""
-        asset.heard = asset.heard or asset.endpoint is finding.talk.sender(finding.exchange.client)
-        room = 2 * MAX_BEHAVIOURS if finding.news in ("client", "operation") else MAX_BEHAVIOURS
-        if finding.news and len(behaviours) < room:
+        if not asset.heard:
+            asset.heard = asset.endpoint is finding.talk.sender(finding.exchange.client)
+        news, count = finding.news, len(behaviours)
+        if news and count < 2 * MAX_BEHAVIOURS and (count < MAX_BEHAVIOURS or news in ("client", "operation")):
             behaviours.append(finding.behaviour)
 
     def stated(self, message: Message, finding: Finding) -> Iterable[Fact]:

@@ -79,18 +79,18 @@ def behaviour(behaviour: Behaviour, run: int, sequence: int) -> Row:
         outcomes, codes = json(behaviour.outcomes()), json(behaviour.codes())
     else:
         outcomes, codes = f'{{"accepted":{behaviour.accepted}}}', "{}"
-    latency = durations(behaviour.latency) if behaviour.latency is not None else NO_DURATIONS
-    interval = durations(behaviour.interval) if behaviour.interval is not None else NO_DURATIONS
     return (
         behaviour.identity(), run, sequence, *place(behaviour.client.network), behaviour.client.text,
         behaviour.server.text, behaviour.protocol, behaviour.operation, behaviour.action, behaviour.unit, target,
         targets, behaviour.ranged, behaviour.count, behaviour.first_time, behaviour.last_time, outcomes, codes,
-        *latency, *interval,
+        *durations(behaviour.latency), *durations(behaviour.interval),
     )  # fmt: skip
 
 
-def durations(found: Durations) -> Row:
+def durations(found: Durations | None) -> Row:
     """Return one statistic of durations."""
+    if found is None:
+        return NO_DURATIONS
     return (found.count, min(found.sum, MAX_SQL), found.min, found.max, json(found.buckets))
 
 

@@ -137,6 +137,7 @@ def test_who_searches_a_network_is_a_scanner_and_who_was_searched_is_not():
 
 def test_vendors_come_from_the_register():
     assert len(table()) > 30_000
+    assert table() == sorted(table())
     assert vendor(bytes.fromhex("001b1b5de048")) == "Siemens"
     assert vendor(bytes.fromhex("00d0c9a4109e")).upper().startswith("ADVANTECH")
     assert vendor(bytes.fromhex("0080f41a33c2")) == "TELEMECANIQUE ELECTRIQUE"  # Schneider since
