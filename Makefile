@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := sensor setup.py pyproject.toml
+LINTERS := 'ruff>=0.14,<1' 'mypy[mypyc]==2.4.1' types-PyYAML
 
 .DEFAULT_GOAL := help
 
@@ -34,11 +34,14 @@ elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs 
 	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=9.5.0 $(BIN)/python -P -m pytest -q tests/elastic
 	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=8.19.0 $(BIN)/python -P -m pytest -q tests/elastic
 
-lint: ## ruff: style, order and common errors
-	@$(BIN)/pip install --quiet --disable-pip-version-check '.[lint]' 2>/dev/null || true
+$(VENV)/linters: $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check $(LINTERS)
+	@touch $@
+
+lint: $(VENV)/linters ## ruff: style, order and common errors
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 
-type: ## mypy, strict
+type: $(VENV)/linters ## mypy, strict
 	@$(BIN)/mypy
 
 bench: install ## packets per CPU second and memory, compiled and uncompiled, and beside Suricata where it is installed
@@ -56,11 +59,12 @@ docs: install ## write the generated pages of docs/ anew
 picture: ## draw the README's picture anew, from a run
 	@$(BIN)/python docs/picture.py
 
-dashboards: install ## write Kibana's saved objects anew from dashboards/dashboards.yml
+dashboards: install ## write the saved objects and Elastic rules anew, from dashboards/dashboards.yml and rules/
 	@$(BIN)/python -m sensor.ship.kibana
+	@$(BIN)/python -m sensor.ship.detection
 
 package: install ## build the Elastic integration package, dist/otsensor-VERSION.zip, as it is uploaded in Kibana
-	@$(BIN)/python -m sensor.ship.integration
+	@$(BIN)/python -m sensor.packaging
 
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
