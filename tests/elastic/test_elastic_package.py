@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from sensor.ship.integration.__main__ import samples, write
+from sensor.packaging import samples, write
 from sensor.ship.integration.build import files
 from sensor.ship.integration.check import check
 from sensor.ship.kibana.description import load

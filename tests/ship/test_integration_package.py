@@ -8,7 +8,7 @@ import zipfile
 import pytest
 import yaml
 
-from sensor.ship.integration.__main__ import samples, write
+from sensor.packaging import samples, write
 from sensor.ship.integration.build import archive, files
 from sensor.ship.integration.check import check
 from sensor.ship.integration.streams import STREAMS

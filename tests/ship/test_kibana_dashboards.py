@@ -121,6 +121,10 @@ def unknown_column(_dashboard, panels):
     columns(panels, "Critical")["measure-0"]["sourceField"] = "ot.alert.idd"
 
 
+def another_streams_field(_dashboard, panels):
+    columns(panels, "Critical")["measure-0"]["sourceField"] = "ot.flow.state"
+
+
 def unknown_in_query(_dashboard, panels):
     state(panels, "Critical")["query"]["query"] = "event.sevrity >= 99"
 
@@ -169,6 +173,7 @@ FAULTS = [
     (overlapping, "overlap"),
     (two_of_a_name, "twice"),
     (unknown_column, "unknown field ot.alert.idd; nearest ot.alert.id"),
+    (another_streams_field, "ot.flow.state is in none of the documents it reads"),
     (unknown_in_query, "unknown field event.sevrity; nearest event.severity"),
     (unknown_in_split, "unknown field event.sevrity"),
     (bad_query, "a bracket is not closed"),

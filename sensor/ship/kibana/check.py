@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import orjson
 
+from sensor.ship.elastic.templates import STREAM, fields_of
 from sensor.ship.kibana import kql
 from sensor.ship.kibana.dashboard import MANAGED
-from sensor.ship.kibana.description import COLUMNS
+from sensor.ship.kibana.description import COLUMNS, SOURCES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,6 +59,7 @@ class Check:
         self.panels: list[Json] = orjson.loads(self.attributes["panelsJSON"])
         self.references = {one["name"]: one["id"] for one in dashboard["references"]}
         self.used: set[str] = set()
+        self.there: frozenset[str] = frozenset()  # fields of the documents the present panel reads; empty: any
 
     def faults(self) -> Iterator[str]:
         """Find everything."""
@@ -85,6 +87,7 @@ class Check:
 
     def frame(self) -> Iterator[str]:
         """Look at the dashboard's own filter and its controls."""
+        self.there = frozenset()
         source = orjson.loads(self.attributes["kibanaSavedObjectMeta"]["searchSourceJSON"])
         for one in source["filter"]:
             yield from self.referred(one["meta"]["indexRefName"])
@@ -114,6 +117,7 @@ class Check:
             yield from self.referred(f"{panel['panelIndex']}:{name}")
             if self.references.get(f"{panel['panelIndex']}:{name}", view) != view:
                 yield f"reference {name} leads elsewhere inside than outside"
+        self.there = readable(attributes)
         needed, asked = self.documents(attributes) if panel["type"] == "search" else self.lens(attributes)
         yield from (f"reference {name} is lost" for name in needed if name not in inside)
         yield from asked
@@ -169,12 +173,23 @@ class Check:
         field = self.words.get(name)
         if field is None:
             yield f"unknown field {name}; nearest {self.words.nearest(name) or 'none'}"
+        elif self.there and name not in self.there:
+            yield f"{name} is in none of the documents it reads"
         elif operation in NUMERIC and field.type not in ("long", "double"):
             yield f"{operation} of {name}, which is no number"
         elif operation in ORDERED and field.type not in ("long", "double", "date"):
             yield f"{operation} of {name}, which has no order"
         elif operation in ("terms", "unique_count") and field.type == "text":
             yield f"groups by {name}, which is text"
+
+
+def readable(attributes: Json) -> frozenset[str]:
+    """Return the fields of the documents a panel reads, by its data view and filters; empty where any may be."""
+    view = attributes["references"][0]["id"] if attributes["references"] else ""
+    datasets = {source.dataset for source in SOURCES.values() if source.view == view}
+    datasets |= {str(one["meta"]["params"]["query"]) for one in attributes.get("state", {}).get("filters", ())}
+    streams = [name for name in STREAM if f"otsensor.{name}" in datasets]
+    return frozenset(name for stream in streams for name in fields_of(stream))
 
 
 def accessors(state: Any, columns: set[str]) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Every panel of every dashboard asks a real server, over the shipped plant, and shows something.
+"""Every panel and every rule asks a real server, over the shipped plant, and finds what is there.
 
 OTSENSOR_DRAWINGS=FOLDER keeps what they show as drawings of the dashboards.
 """
@@ -12,7 +12,7 @@ from sensor.reading import read
 from sensor.ship import documents
 from sensor.ship.destination import Filter
 from sensor.ship.elastic.templates import component_templates, index_templates
-from sensor.ship.kibana import search
+from sensor.ship.kibana import kql, search
 from sensor.ship.kibana.dashboard import own, packed
 from sensor.ship.kibana.description import SOURCES, load
 from sensor.ship.kibana.drawing import draw
@@ -120,3 +120,41 @@ def test_history_and_state_give_the_same_number_of_alerts(plant):
             for form in (own, packed)
         ]  # fmt: skip
         assert counts[0] == counts[1]
+
+
+# --- Rules ----------------------------------------------------------------------------------------------------
+
+
+def found(server, index, query):
+    status, answer = server.request(
+        "POST",
+        f"{index.removesuffix('*')}{NAMESPACE}/_search",
+        {"query": query, "size": 1000, "track_total_hits": True},
+    )
+    assert status == 200, answer
+    return [hit["_source"] for hit in answer["hits"]["hits"]]
+
+
+def test_the_first_rule_takes_each_alert_in_once(plant, items):
+    rules = pytest.importorskip("sensor.ship.detection.rules")
+    taken = found(plant, "logs-otsensor.alert-*", kql.query(rules.INTAKE))
+    assert sorted(one["ot"]["alert"]["id"] for one in taken) == sorted({i.id for i in items if i.stream == "alert"})
+
+
+def test_a_lucene_rule_finds_what_the_sensor_found_and_nothing_else(plant, items):
+    rules = pytest.importorskip("sensor.ship.detection.rules")
+    suits = pytest.importorskip("sensor.ship.detection.suits")
+    fired = {item.document["rule"]["uuid"] for item in items if item.stream == "alert"}
+    seen = {}
+    for suit in suits.suits():
+        if suit.how == suits.LUCENE:
+            rule = rules.elastic(suit)
+            asked = {"query_string": {"query": rule["query"], "analyze_wildcard": True, "lenient": False}}
+            (index,) = rule["index"]
+            seen[suit.rule.name] = (bool(found(plant, index, asked)), suit.rule.id in fired, bool(suit.unseen))
+    assert sum(hit for hit, _, _ in seen.values()) >= 5
+    # A rule seen in part may miss what its other part has found, and never the other way round.
+    wrong = {
+        name: is_seen for name, is_seen in seen.items() if is_seen[0] != is_seen[1] and not (is_seen[2] and is_seen[1])
+    }
+    assert wrong == {}

@@ -3,9 +3,9 @@
 import pathlib
 import sys
 import tempfile
-import tomllib
 from typing import Any
 
+from sensor import build
 from sensor.reading import read
 from sensor.ship import documents
 from sensor.ship.destination import Filter
@@ -40,7 +40,7 @@ def write(folder: pathlib.Path, found: Files) -> None:
 def main() -> int:
     """Build `otsensor-VERSION.zip` into the folder named, or into `dist`; refuse a package with a fault."""
     out = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else "dist")
-    version = tomllib.loads(pathlib.Path("pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    version = build.VERSION
     licence = pathlib.Path("LICENSE").read_text(encoding="utf-8")
     found = files(version, load(pathlib.Path("dashboards")), samples(pathlib.Path("pcaps/plant.pcapng")), licence)
     with tempfile.TemporaryDirectory() as folder:
