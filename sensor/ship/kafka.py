@@ -74,9 +74,9 @@ class Kafka(Destination):
         except OSError as error:  # a producer that has failed for good says so at each message: make a new one
             self.close()
             raise Unreachable(f"kafka: {error}") from error
-        rejected = [(item, reason) for item, reason in zip(items, reasons, strict=True) if reason is not None]
-        self.sent += len(items) - len(rejected)
-        return Sent(len(items), rejected)
+        rejected = [(item, reason) for item, reason in zip(items, reasons, strict=False) if reason is not None]
+        self.sent += len(reasons) - len(rejected)
+        return Sent(len(reasons), rejected)
 
     def _message(self, item: Item, now_ns: int) -> Message:
         document = stamped(item, now_ns)

@@ -146,7 +146,7 @@ class Lane:
             return self.fault(outbox, batch, error)
         self.advance(outbox, batch, sent.acknowledged, list(sent.rejected))
         if sent.retry_after is not None:
-            return max(self.failed("it has no room at present", sent.retry_after), sent.retry_after)
+            return self.failed("it has no room at present", sent.retry_after) if sent.retry_after else 0.0
         self.reached()
         self._limit = BATCH_ITEMS
         return 0.0

@@ -62,13 +62,14 @@ class Poster:
             text = answer.read(MAX_ANSWER).decode("utf-8", "replace")
             whole = answer.isclosed()
             found = Answer(answer.status, seconds(answer.getheader("Retry-After")), text)
-            if passed.is_set():  # what was cut off reads like the end of a head
-                raise TimeoutError(f"no whole answer within {self.timeout:g} s")
         except BaseException:
             self.close()
             raise
         finally:
             watch.cancel()
+        if passed.is_set():  # what was cut off reads like the end of a head
+            self.close()
+            raise TimeoutError(f"no whole answer within {self.timeout:g} s")
         if not whole:
             self.close()
         return found

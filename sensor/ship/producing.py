@@ -58,9 +58,9 @@ class Producing:
         self.trouble = str(error.str())
 
     def send(self, messages: Sequence[Message]) -> list[str | None]:
-        """Send messages and wait; return for each None where it was taken, a reason where it never will be.
+        """Send messages and wait; return None for each that was taken, a reason for each that never will be.
 
-        Raises OSError where some may be taken another time.
+        The list ends before the first that may be taken another time; raises OSError where that is the very first.
         """
         errors: list[Any] = [NOT_ANSWERED] * len(messages)
         for number, message in enumerate(messages):
@@ -69,19 +69,19 @@ class Producing:
         reasons: list[str | None] = []
         for error in errors:
             if error is NOT_ANSWERED or (error is not None and error.name() not in REFUSED):
+                if reasons:
+                    break
                 raise OSError(self._why(error))
             reasons.append(None if error is None else str(error.str()))
+        self.trouble = ""
         return reasons
 
     def _produce(self, number: int, message: Message, errors: list[Any]) -> None:
         def told(error: Any, _message: Any) -> None:
             errors[number] = error
 
-        def produce() -> None:
-            self._producer.produce(message.topic, message.value, message.key, on_delivery=told, headers=message.headers)
-
         try:
-            produce()
+            self._producer.produce(message.topic, message.value, message.key, on_delivery=told, headers=message.headers)
         except BufferError:  # the client's queue is full; the rest of the batch is sent another time
             self._producer.poll(0)
         except self._kafka.KafkaException as error:

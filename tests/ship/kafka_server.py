@@ -88,7 +88,8 @@ class Kafka:
     def run(self, *arguments: str) -> subprocess.Popen:
         with (self.folder / "console").open("ab") as log:
             return subprocess.Popen(
-                [self.java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.lib}/*", *arguments],
+                [self.java, "-Xmx256m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", f"{self.lib}/*",
+                 *arguments],
                 stdout=log, stderr=log, cwd=self.folder,
             )  # fmt: skip
 

@@ -80,7 +80,7 @@ def test_what_a_dead_broker_did_not_take_goes_when_it_is_back(kafka, tmp_path):
     made = way(tmp_path, kafka.address, topic="outage", timeout="2s")
     assert hand(made, items(*range(1, 101))).acknowledged == 100
     kafka.kill()
-    with pytest.raises(Unreachable, match="^kafka: "):
+    with pytest.raises(Unreachable, match=r"^kafka: "):
         hand(made, items(*range(101, 201)), after=100)
     kafka.start()
     ends = time.monotonic() + 60

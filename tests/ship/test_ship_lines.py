@@ -2,6 +2,7 @@
 
 import errno
 import os
+import pathlib
 import random
 import signal
 import subprocess
@@ -182,8 +183,8 @@ while True:
 def test_killed_at_any_moment_every_line_is_there_once(tmp_path, pytestconfig):
     (tmp_path / "cursor").write_text("0")
     text = TEXT + "  max_size: 40 kB\n  keep: 0\n  sync: false\n"
-    here = os.path.dirname(__file__)
-    code = KILLED.format(kit=here, root=str(pytestconfig.rootpath), folder=str(tmp_path), text=text)
+    here = pathlib.Path(__file__).parent
+    code = KILLED.format(kit=str(here), root=str(pytestconfig.rootpath), folder=str(tmp_path), text=text)
     for _ in range(6):
         process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE)
         assert process.stdout.readline() == b"ready\n"

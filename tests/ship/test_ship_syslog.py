@@ -226,10 +226,14 @@ def test_a_receiver_that_takes_nothing_is_given_up_in_time(tmp_path, monkeypatch
         made.close()
 
 
+def hang_up(listening):
+    listening.accept()[0].close()
+
+
 def test_a_stream_counts_when_the_other_kernel_has_it(tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as far:
         made = way(tmp_path, f"127.0.0.1:{far.getsockname()[1]}", transport="tcp")
-        threading.Timer(0.2, lambda: far.accept()[0].close()).start()
+        threading.Timer(0.2, lambda: hang_up(far)).start()
         hand(made, items(1))
         time.sleep(0.3)
         with pytest.raises(Unreachable):

@@ -1,5 +1,6 @@
 """Items to send, destinations made from a configuration as people write it, and certificates."""
 
+import os
 import pathlib
 import shutil
 import socket
@@ -72,8 +73,6 @@ def needed(program: str, package: str) -> str:
 
 def absent(why: str):
     """Skip a test, or in CI fail it."""
-    import os
-
     if os.environ.get("CI") == "true":
         pytest.fail(f"may not be skipped in CI. {why}")
     pytest.skip(why)

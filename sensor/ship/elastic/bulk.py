@@ -16,6 +16,7 @@ import orjson
 from sensor.ship.destination import Destination, Sent, Settings, Unreachable
 from sensor.ship.documents import Item, data_stream, stamped, state, state_index
 from sensor.ship.elastic import client
+from sensor.ship.elastic.cluster import meaning
 from sensor.ship.elastic.reply import Verdict, judge
 
 if TYPE_CHECKING:
@@ -27,6 +28,8 @@ MAX_BODY: Final = 8 << 20  # bytes of one request, before packing; servers take 
 MAX_LOOKED_UP: Final = 10_000  # hits of one search: the server's own window
 OVERLOADED: Final = (429, 502, 503, 504)
 TOO_LARGE: Final = 413
+REFUSED: Final = (401, 403, 429)  # as a whole: nothing of it arrived
+DOUBTFUL: Final = 2_000  # items after the cursor that may have arrived unseen: more than any request ever held
 RETRY_SECONDS: Final = 2.0  # after single items were refused for want of room
 
 
@@ -39,8 +42,7 @@ class Elasticsearch(Destination):
         super().__init__(settings)
         self.client = client.client(settings)
         self.namespace: str = settings.values["namespace"]
-        self.doubt = True  # it is not known which of the next items have arrived
-        self.found_some = False  # some of those looked up last had
+        self.doubtful = DOUBTFUL  # of so many of the next items it is not known whether they have arrived
         self.may_look_up = True
         self.there: set[str] = set()  # ids of history documents that arrived, of items that are not settled
         self.limit = MAX_BODY
@@ -48,7 +50,7 @@ class Elasticsearch(Destination):
 
     def send(self, items: Sequence[Item]) -> Sent:
         """Send what fits into one request."""
-        if self.doubt:
+        if self.doubtful > 0:
             self.look_up(items)
         lines, taken, asked = self.request(items)
         if not lines:
@@ -99,24 +101,25 @@ class Elasticsearch(Destination):
 
     def answered(self, lines: list[bytes], asked: list[str]) -> dict[str, list[Verdict]] | None:
         """Send a request; return the verdicts by document, None when it is too large. Raises Unreachable."""
-        before, self.doubt = self.doubt, True
         try:
             answer = self.client.bulk(operations=lines)  # type: ignore[arg-type]  # it takes lines as well
             body = answer.body
         except Exception as error:  # the client has a dozen; each means that we do not know
             status = getattr(error, "status_code", None)
-            if status in (401, 403, 413, 429):  # refused as a whole: nothing of it arrived
-                self.doubt = before
             if status == TOO_LARGE:
                 return None
+            if status not in REFUSED:
+                self.doubtful = DOUBTFUL
             raise unreachable(error) from error
-        found = judge(body, len(asked))
+        try:
+            found = judge(body, len(asked))
+        except Unreachable:
+            self.doubtful = DOUBTFUL
+            raise
         verdicts: dict[str, list[Verdict]] = {}
         for identity, verdict in zip(asked, found, strict=True):
             verdicts.setdefault(identity, []).append(verdict)
             self.count(identity, verdict)
-        # When the shipper has just begun, several batches may have arrived before: as long as some of one had, go on.
-        self.doubt = before and self.found_some
         return verdicts
 
     def count(self, identity: str, verdict: Verdict) -> None:
@@ -137,12 +140,13 @@ class Elasticsearch(Destination):
             if reasons:
                 rejected.append((item, "; ".join(reasons)))
             self.there.discard(document_id(item))
+            self.doubtful -= 1
         return Sent(len(items), rejected)
 
     # --- What had arrived -----------------------------------------------------------------------------
 
     def look_up(self, items: Sequence[Item]) -> None:
-        """Find which history documents are there; as long as some are, the next ones may be as well."""
+        """Find which history documents are there."""
         if not self.may_look_up:
             return
         by_stream: dict[str, list[str]] = {}
@@ -152,7 +156,8 @@ class Elasticsearch(Destination):
         for stream, ids in by_stream.items():
             found |= self.present(data_stream(stream, self.namespace), ids)
         self.there |= found
-        self.found_some = bool(found)
+        if found:  # then what comes after them may be there too
+            self.doubtful = DOUBTFUL
 
     def present(self, stream: str, ids: list[str]) -> set[str]:
         """Return which ids a data stream holds, in whichever of its backing indices."""
@@ -192,7 +197,7 @@ def unreachable(error: Exception) -> Unreachable:
     """Say in one line why a request failed; no credentials are in it."""
     status = getattr(error, "status_code", None)
     if status is None:
-        return Unreachable(f"{type(error).__name__}: {str(error)[:200]}")
+        return Unreachable(meaning(error))
     said = {401: "user, password or API key is wrong", 403: "a privilege is missing"}.get(status, "")
     headers = getattr(getattr(error, "meta", None), "headers", {})
     after = headers.get("retry-after", "")

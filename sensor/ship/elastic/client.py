@@ -30,7 +30,7 @@ KEYS: Final = {
     "password_env": Key("the environment variable that holds the user's password"),
     "ca": Key("certificates of the authorities to trust, PEM (default: the system's)", "file"),
     "fingerprint": Key("SHA-256 of the server's or its authority's certificate, instead of ca"),
-    "proxy": Key("an HTTP proxy on the way: http://proxy.example:3128"),
+    "proxy": Key("an HTTP proxy on the way, through which TLS is tunnelled: http://proxy.example:3128"),
     "gzip": Key("pack what is sent", "flag", True),
     "timeout": Key("seconds within which a request must be answered", "seconds", 60.0),
 }  # fmt: skip
@@ -47,6 +47,7 @@ def client(settings: Settings) -> Elasticsearch:
         raise SettingsError(f"{settings.where}: {MISSING}") from None
     values = settings.values
     hosts = [checked_host(settings, host) for host in values["hosts"]]
+    check_proxy(settings, hosts)
     options: dict[str, Any] = {
         **credentials(settings),
         **trust(settings, hosts),
@@ -57,7 +58,9 @@ def client(settings: Settings) -> Elasticsearch:
         "sniff_on_start": False,
         "node_class": Node.through(values["proxy"] or "", values["timeout"]),
     }
-    logging.getLogger("elastic_transport").propagate = False  # it tells each failure; so do we, once
+    transport = logging.getLogger("elastic_transport")  # it tells each failure; so do we, once
+    transport.addHandler(logging.NullHandler())
+    transport.propagate = False
     try:
         return Elasticsearch(hosts, **options)
     except (ValueError, OSError) as error:
@@ -73,6 +76,18 @@ def checked_host(settings: Settings, host: str) -> str:
         if parts.scheme in ("http", "https") and parts.hostname:
             return host if parts.port else f"{parts.scheme}://{parts.netloc}:9200{parts.path}"
     raise SettingsError(f"{settings.where}: hosts: {host!r} is no address like https://es1.example:9200")
+
+
+def check_proxy(settings: Settings, hosts: list[str]) -> None:
+    """Raise SettingsError for a proxy that cannot be used: TLS is tunnelled through it, nothing else is."""
+    proxy = settings.values["proxy"]
+    if not proxy:
+        return
+    parts = urllib.parse.urlsplit(proxy)
+    if parts.scheme != "http" or not parts.hostname or parts.username is not None:
+        raise SettingsError(f"{settings.where}: proxy: expected http://host:port, without a user")
+    if not all(host.startswith("https:") for host in hosts):
+        raise SettingsError(f"{settings.where}: proxy: only https:// hosts are reached through one")
 
 
 def credentials(settings: Settings) -> dict[str, Any]:

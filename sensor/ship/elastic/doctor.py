@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from sensor.ship.destination import Unreachable
 from sensor.ship.elastic import templates
 from sensor.ship.elastic.cluster import certificate
-from sensor.ship.elastic.setup import newest_digest, stream_of
+from sensor.ship.elastic.setup import about, newest_digest, stream_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -196,18 +196,19 @@ def privileges(cluster: Cluster, namespace: str) -> Iterator[Finding]:
 def template_set(cluster: Cluster) -> Iterator[Finding]:
     """Compare the templates with those this release makes."""
     old, gone, newer = [], [], []
-    for name, wanted in templates.index_templates().items():
-        answer = cluster.ask("GET", f"_index_template/{name}")
+    for path, wanted in wanted_templates().items():
+        name = path.split("/")[1]
+        answer = cluster.ask("GET", path)
         if answer.status == 403:
             yield Finding(NOTE, "templates may not be looked at with these rights")
             return
         if not answer.well:
             gone.append(name)
             continue
-        there = answer.body["index_templates"][0]["index_template"]
-        if (there.get("version") or 0) > wanted["version"]:
+        there = about(answer.body)
+        if (there.get("version") or 0) > wanted[0]["version"]:
             newer.append(name)
-        elif (there.get("_meta") or {}).get("digest") not in digests(name):
+        elif (there.get("_meta") or {}).get("digest") not in [body["_meta"]["digest"] for body in wanted]:
             old.append(name)
     if gone:
         yield Finding(WRONG, f"templates are missing: {', '.join(gone)}", REPAIR)
@@ -219,9 +220,13 @@ def template_set(cluster: Cluster) -> Iterator[Finding]:
         yield Finding(WELL, "templates are as they should be")
 
 
-def digests(name: str) -> set[str]:
-    """Return the digests a template of ours may have, with either kind of lifecycle."""
-    return {templates.index_templates(ilm=ilm)[name]["_meta"]["digest"] for ilm in (False, True)}
+def wanted_templates() -> dict[str, list[dict[str, Any]]]:
+    """Return by path what each template may be; the streams' have either kind of lifecycle."""
+    wanted = {f"_component_template/{name}": [body] for name, body in templates.component_templates().items()}
+    for ilm in (False, True):
+        for name, body in templates.index_templates(ilm=ilm).items():
+            wanted.setdefault(f"_index_template/{name}", []).append(body)
+    return wanted
 
 
 def target(cluster: Cluster, name: str) -> Iterator[Finding]:

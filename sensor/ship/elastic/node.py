@@ -46,8 +46,6 @@ class Node(Urllib3HttpNode):
 
     def perform_request(self, method: str, target: str, *arguments: Any, **options: Any) -> Any:
         """Send one request and return its answer."""
-        if self.proxy and self.scheme == "http":  # without TLS there is no tunnel: the proxy is told the whole address
-            target = f"{self.base_url}{target}"
         self.late = False
         watch = threading.Timer(self.deadline, self.cut)
         watch.daemon = True

@@ -50,9 +50,9 @@ class Stream(NamedTuple):
 STREAM: Final[Mapping[str, Stream]] = {
     "alert": Stream(("event", "network", "alert", "asset", "behaviour", "protocols"), 365, 20),
     "asset": Stream(("event", "network", "asset"), 365, 20),
-    "behaviour": Stream(("event", "network", "behaviour"), 90, 200),
-    "flow": Stream(("event", "network", "flow", "alert"), 30, 500),
-    "health": Stream(("event", "health"), 30, 10),
+    "behaviour": Stream(("event", "network", "behaviour"), 90, 100),
+    "flow": Stream(("event", "network", "flow", "alert"), 30, 200),
+    "health": Stream(("event", "health"), 30, 5),
     "message": Stream(("event", "network", "alert", "protocols"), 7, 2000),
 }
 STATES: Final[Mapping[str, str]] = {"alerts": "alert", "assets": "asset"}
