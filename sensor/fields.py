@@ -78,10 +78,6 @@ ANOMALIES: tuple[Anomaly, ...] = (
     Anomaly("bad_length", "A length field contradicts the specification"),
     Anomaly("bad_checksum", "A header checksum is wrong"),
     # --- Of a stream
-    Anomaly("gap", "Bytes are missing: not captured, or lost before the mirror"),
-    Anomaly("overlap_differs", "The same bytes of a stream were sent twice, and differ: the way past many a sensor"),
-    Anomaly("truncated", "A datagram ends before its message does"),
-    Anomaly("buffer_full", "A message is longer than anything the protocol allows, and was given up"),
     Anomaly("undissectable", "A message was whole by its framing, and yet cannot be read"),
     Anomaly("dissector_failed", "A dissector failed on a message: a fault of ours, worth a report"),
     Anomaly("gave_up", "Too many faults: the stream is counted, and no longer decoded"),
