@@ -122,6 +122,10 @@ def certificates(folder: pathlib.Path) -> None:
     openssl("-keyout", f"{folder}/server.key", "-out", f"{folder}/server.crt", "-subj", "/CN=localhost",
             "-CA", f"{folder}/ca.crt", "-CAkey", f"{folder}/ca.key", "-addext", "basicConstraints=critical,CA:false",
             "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1")  # fmt: skip
+    with (folder / "server.crt").open(
+        "a"
+    ) as chain:  # as Elastic's own tools do, so that the CA's fingerprint is enough
+        chain.write((folder / "ca.crt").read_text())
 
 
 # --- The server ---------------------------------------------------------------------------------------
