@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 TIMEOUT_SECONDS: Final = 30.0
 PORT: Final = 25
+MAX_HEAD: Final = 500  # a subject folded at 78 is shown by some readers with the fold in it; RFC 5322 allows 998
 
 
 class NotMailed(Exception):  # noqa: N818  # a state of the world
@@ -36,6 +37,7 @@ def compose(subject: str, sender: str, to: Sequence[str], text: str, html: str) 
     mail["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office answers
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
+    mail.policy = mail.policy.clone(max_line_length=MAX_HEAD)
     return mail
 
 

@@ -59,8 +59,9 @@ def section(title: str, found: Section, write: Callable[[Mapping[str, Any]], Ite
 def item(mark: str, line: str, deeper: int = 0) -> list[str]:
     """Return a wrapped line whose first one begins with `mark`."""
     return textwrap.wrap(
-        plain(line), WIDTH, initial_indent=mark, subsequent_indent=" " * (len(mark) + deeper), break_on_hyphens=False
-    )
+        plain(line), WIDTH, initial_indent=plain(mark), subsequent_indent=" " * (len(mark) + deeper),
+        break_on_hyphens=False,
+    )  # fmt: skip
 
 
 def plain(line: str) -> str:
