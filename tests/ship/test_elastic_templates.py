@@ -1,10 +1,12 @@
 """Templates, roles and the volume of each stream, without a server."""
 
 import json
+import pathlib
 
 import pytest
+import yaml
 
-from sensor import cli
+from sensor import cli, config
 from sensor.reading import Options, Reading
 from sensor.ship import documents
 from sensor.ship.elastic import budget, templates
@@ -129,3 +131,25 @@ def test_the_shared_captures_stay_within_the_budget(shared, tmp_path):
         assert one.a_day(seconds) < templates.STREAM[stream].budget_mb
         assert one.largest < 32_768, stream
     assert budget.report(db).count("\n") == len(volumes) + 1
+
+
+# --- The page says what the code does -----------------------------------------------------------------
+
+DOCS = pathlib.Path(__file__).parents[2] / "docs"
+
+
+def test_the_page_states_every_budget_and_lifecycle():
+    page = (DOCS / "elasticsearch.md").read_text(encoding="utf-8")
+    for name, stream in templates.STREAM.items():
+        assert f"| {name} | {stream.retention_days} days | {stream.budget_mb:,} MB |" in page
+        assert f"`{documents.data_stream(name, '<namespace>')}`" in page
+    for kind in templates.STATES:
+        assert f"`{documents.state_index(kind, '<namespace>')}`" in page
+    assert all(f"-{name}`" in page for name in templates.COMPONENTS)
+
+
+def test_the_configuration_to_try_it_with_is_a_right_one():
+    (destination,) = config.load(DOCS / "try-elastic" / "otsensor.yml").destinations
+    services = yaml.safe_load((DOCS / "try-elastic" / "compose.yml").read_text(encoding="utf-8"))["services"]
+    assert destination.values["hosts"] == ("http://localhost:9200",)
+    assert all(port.startswith("127.0.0.1:") for one in services.values() for port in one.get("ports", ()))
