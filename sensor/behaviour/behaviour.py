@@ -34,7 +34,7 @@ LATENCY: Final = 0
 INTERVAL: Final = 3
 HISTOGRAMS: Final = 6
 MOST: Final = (1 << 63) - 1  # ns, where sums stay; and what no duration has been smaller than yet
-FRESH: Final = [0, MOST, 0, 0, MOST, 0] + [0] * (2 * BUCKETS)
+FRESH: Final = vec[i64]([0, MOST, 0, 0, MOST, 0] + [0] * (2 * BUCKETS))
 
 
 def histogram(kind: i64) -> i64:
@@ -115,7 +115,7 @@ class Behaviour:
         if ns < 0:
             return
         if len(self.numbers) == 0:
-            self.numbers = vec[i64](FRESH)
+            self.numbers = FRESH[:]
         numbers = self.numbers
         total = numbers[kind]
         numbers[kind] = total + ns if total < MOST - ns else MOST

@@ -165,7 +165,7 @@ class Learner(Sink):
         What finds no more room is not told as new, for it would be new each time; a new client always is.
         """
         news = NEW_TARGET
-        name = exchange.protocol + " " + message.operation + " " + message.unit
+        name = f"{exchange.protocol} {message.operation} {message.unit}"
         operation = pair.operations.get(name)
         if operation is None:
             news = NEW_OPERATION if exchange.protocol in pair.protocols else NEW_CLIENT

@@ -5,6 +5,7 @@ said, not thrown away. The CRC-16 is taken two octets at a step from a table of 
 checking every block costs a poll 30 ns.
 """
 
+import struct
 from typing import Final
 
 from librt.strings import read_i16_le, read_i32_le
@@ -49,7 +50,7 @@ def _crc_words() -> bytes:
         for _ in range(16):
             value = value >> 1 ^ 0xA6BC if value & 1 else value >> 1
         words += [value ^ word for word in words]  # the code is linear
-    return b"".join([word.to_bytes(2, "little") for word in words])
+    return struct.pack("<65536H", *words)
 
 
 CRC_WORDS: Final = _crc_words()
