@@ -40,7 +40,6 @@ MARK_SECONDS: Final = 600  # between notes of which row was the last at what tim
 class State:
     """What there is to decide on."""
 
-    size: int  # bytes in use
     settled: int  # sequence up to which everybody has everything
     last: int  # sequence of the newest row
     aged: int  # sequence up to which rows are too old
@@ -69,18 +68,14 @@ class Retention:
         for stream in REWRITTEN:  # nobody needs them any more
             self.drop(outbox, {stream}, state.settled, dropped, "pruned")
         self.drop(outbox, set(HISTORY), min(state.aged, state.settled), dropped, "pruned")
-        while self.size(outbox) > self.limits.max_size * ROOM and self.over(state):
-            if not self.drop_some(outbox, set(HISTORY), state.settled, dropped, "pruned"):
-                break
+        self.shrink(outbox, state.settled, dropped, "pruned")
         self.warn(outbox, state, now)
         if state.aged > state.settled:
             self.say(alarm.DROPPING, f"they have waited longer than {self.limits.max_age / 86_400:g} days", state, now)
             self.drop(outbox, set(HISTORY), state.aged, dropped, "dropped")
         if self.size(outbox) > self.limits.max_size and state.last > state.settled:
             self.say(alarm.DROPPING, f"the store is larger than {self.limits.max_size / 1e9:g} GB", state, now)
-            while self.size(outbox) > self.limits.max_size * ROOM:
-                if not self.drop_some(outbox, set(HISTORY), state.last, dropped, "dropped"):
-                    break
+            self.shrink(outbox, state.last, dropped, "dropped")
         return dropped
 
     # --- Looking --------------------------------------------------------------------------------------
@@ -102,7 +97,7 @@ class Retention:
                 for at in (oldest, oldest + int(self.limits.max_age * 1e9 * (1 - WARN_AT)))
             )
             execute("DELETE FROM outbox_marks WHERE sequence < ?", (aged,))
-        return State(self.size(outbox), min((one.sequence for one in cursors), default=0), last, aged, nearly)
+        return State(min((one.sequence for one in cursors), default=0), last, aged, nearly)
 
     def size(self, outbox: Outbox) -> int:
         """Return the bytes in use; freed pages are used again."""
@@ -112,28 +107,28 @@ class Retention:
         )
         return int((pages - free) * each)
 
-    def over(self, state: State) -> bool:
-        """Say whether the size is beyond its limit."""
-        return state.size > self.limits.max_size
-
     # --- Telling --------------------------------------------------------------------------------------
 
     def warn(self, outbox: Outbox, state: State, now: int) -> None:
-        """Say that something will be dropped, before it is."""
-        with Reading(outbox):
-            waiting = sum(
-                outbox.database.execute(
-                    f"SELECT EXISTS (SELECT 1 FROM {table.name} WHERE sequence > ?)", (state.settled,)  # noqa: S608
-                ).fetchone()[0]
-                for table in HISTORY.values()
-            )  # fmt: skip
-        if not waiting:
+        """Say that something will be dropped, before it is: nothing is left that everybody has."""
+        if not self.any(outbox, "> ?", state.settled):
             return
-        if state.size > self.limits.max_size * WARN_AT:
-            why = f"the store has reached {state.size / self.limits.max_size:.0%} of its limit"
-            self.say(alarm.FILLING, why, state, now)
+        share = self.size(outbox) / self.limits.max_size
+        if share > WARN_AT and not self.any(outbox, "<= ?", state.settled):
+            self.say(alarm.FILLING, f"the store has reached {share:.0%} of its limit", state, now)
         if state.nearly_aged > state.settled:
             self.say(alarm.FILLING, "the oldest have waited for most of the time they may", state, now)
+
+    def any(self, outbox: Outbox, which: str, sequence: int) -> bool:
+        """Say whether there are rows of the history with such a sequence."""
+        with Reading(outbox):
+            return any(
+                outbox.database.execute(
+                    f"SELECT 1 FROM {table.name} WHERE sequence {which} LIMIT 1",  # noqa: S608  # our own names
+                    (sequence,),
+                ).fetchone()
+                for table in HISTORY.values()
+            )
 
     def say(self, which: Rule, why: str, state: State, now: int) -> None:
         """Raise an alarm; one for each row that the slowest destination is stuck at."""
@@ -148,6 +143,14 @@ class Retention:
         """Drop all rows of some streams up to a sequence."""
         while upto > 0 and self.drop_some(outbox, streams, upto, dropped, how):
             pass
+
+    def shrink(self, outbox: Outbox, upto: int, dropped: dict[str, int], how: str) -> None:
+        """Drop the oldest rows up to a sequence until the store is within its size."""
+        if self.size(outbox) <= self.limits.max_size:
+            return
+        while self.size(outbox) > self.limits.max_size * ROOM:
+            if not self.drop_some(outbox, set(HISTORY), upto, dropped, how):
+                break
 
     def drop_some(self, outbox: Outbox, streams: set[str], upto: int, dropped: dict[str, int], how: str) -> int:
         """Drop the oldest rows of some streams, a chunk of them; return how many."""

@@ -262,7 +262,8 @@ def certificates(tmp_path_factory):
         openssl("-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}", "-addext",
                 "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
     openssl("-keyout", "server.key", "-out", "server.crt", "-subj", "/CN=localhost", "-CA", "ca.crt", "-CAkey",
-            "ca.key", "-addext", "basicConstraints=critical,CA:false", "-addext", "subjectAltName=IP:127.0.0.1")  # fmt: skip
+            "ca.key", "-addext", "basicConstraints=critical,CA:false", "-addext",
+            "subjectAltName=IP:127.0.0.1")  # fmt: skip
     return folder
 
 
