@@ -71,6 +71,7 @@ HEALTH = {
     "undissected": "Exchanges whose messages could not be decoded",
     "pairs_refused": "Pairs that found the table full",
     "behaviours_refused": "Behaviours that found the table full",
+    "operations_refused": "Operations that found the table full",
     "acquaintances_refused": "Pairs that detection had no room for",
     "correlation_groups_evicted": "Groups of correlations forgotten because there were too many",
     "alerts": "Alerts raised",
