@@ -63,10 +63,14 @@ class Lines(Destination):
         fresh = items[known:]
         if fresh:
             after = items[known - 1].sequence if known else self.after
-            lines = [orjson.dumps(one) for one in carried(fresh, self.feed, after, time.time_ns())]
-            self.file.append(b"\n".join((*lines, b"")))
-            self._feed, self._upto = self.feed, fresh[-1].sequence
-        self.written += len(fresh)
+            documents = carried(fresh, self.feed, after, time.time_ns())
+            lines = [orjson.dumps(one, option=orjson.OPT_APPEND_NEWLINE) for one in documents]
+            while lines:
+                fit = self.file.fitting(lines)
+                self.file.append(b"".join(lines[:fit]))
+                self._feed, self._upto = self.feed, fresh[fit - 1].sequence
+                self.written += fit
+                lines, fresh = lines[fit:], fresh[fit:]
         self.repeats_skipped += known
 
     def idle(self) -> None:

@@ -9,7 +9,7 @@ import os
 import pathlib
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 MODE: Final = 0o640  # readable by the group of whoever carries the files on
@@ -55,6 +55,17 @@ class RotatingFile:
             if line := last_line(path):
                 return line
         return b""
+
+    def fitting(self, lines: Sequence[bytes]) -> int:
+        """Return how many of some lines one file takes: those that have room in this one, else in the next."""
+        room = self.max_bytes - self.size
+        if len(lines[0]) > room or self.due():
+            room = self.max_bytes
+        for number, line in enumerate(lines):
+            room -= len(line)
+            if room < 0:
+                return max(number, 1)  # a line longer than a file has one of its own
+        return len(lines)
 
     def append(self, lines: bytes) -> None:
         """Write whole lines, all or none; raise OSError."""

@@ -113,6 +113,17 @@ def test_a_file_that_is_large_enough_is_put_aside_and_old_ones_go(tmp_path):
     made.close()
 
 
+def test_a_batch_is_spread_over_files_that_keep_to_their_size(tmp_path):
+    made = destination(tmp_path, TEXT + "  max_size: 4 kB\n  keep: 0\n")
+    large = [item(31, message="x" * 9_000)]
+    hand(made, [*items(*range(1, 31)), *large, *items(*range(32, 61))])
+    sizes = [path.stat().st_size for path in made.file.aside()]
+    assert len(sizes) > 5
+    assert [size for size in sizes if size > 4_000] == [max(sizes)]  # the one line that is longer than a file
+    assert sequences(tmp_path / "out") == list(range(1, 61))
+    made.close()
+
+
 def test_a_file_of_an_earlier_period_is_put_aside_also_when_idle(tmp_path, monkeypatch):
     made = destination(tmp_path, TEXT + "  max_age: 1h\n")
     hand(made, items(1))
