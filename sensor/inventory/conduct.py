@@ -23,7 +23,7 @@ SEARCHING: Final = 10  # this many unanswered openings are a search
 class Role(NamedTuple):
     """A role and why it is believed."""
 
-    name: str  # controller, outstation, gateway, engineering_station, master, client, scanner, server, router, host
+    name: str  # controller, outstation, gateway, engineering_station, master, client, scanner, server, unheard, host
     reason: str
 
 

@@ -37,6 +37,9 @@ and function code for DNP3, ROSCTR and function (or function group and subfuncti
 
 {differences}
 
+These are pieces of a message or of an answer in several parts: tshark lists each piece, here the whole is one message, at
+its last frame.
+
 ## File by file
 
 | capture | frames | Modbus | DNP3 | S7comm | other | anomalies | CPU s | damage |
@@ -93,7 +96,7 @@ def main() -> int:
     print(shares)
     print(differences(results))
     kinds = collections.Counter(kind for result in results for kind in result.anomalies)
-    print(f"{len(results)} captures; anomalies in: {dict(kinds.most_common(8))}; written to {PAGE}")
+    print(f"{len(results)} captures; anomalies in: {dict(kinds.most_common(8))}; written to docs/{PAGE.name}")
     return 0 if well else 1
 
 
