@@ -14,7 +14,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from sensor import config as configuration
-from sensor.commands.exits import OK, PARTLY
+from sensor.commands.exits import OK, PARTLY, WRONG
 from sensor.commands.listing import FORMATS, show_rows
 from sensor.config import ConfigError
 from sensor.console import tables, words
@@ -125,16 +125,18 @@ def listeners(options: argparse.Namespace, inlet: Inlet) -> Iterator[DatagramLis
 
 def serve(receiver: Receiver, ending: threading.Event) -> int:
     """Receive until told to end; what came is kept, and goes on with the next start."""
-    while not ending.is_set():
+    while not ending.is_set() and not receiver.broken:
         receiver.step()
     receiver.finish(0.0, lambda: False)
-    return OK
+    return WRONG if receiver.broken else OK
 
 
 def once(receiver: Receiver, ending: threading.Event) -> int:
     """Take what is in the folders, ship it on and end."""
     receiver.read_folders()
-    shipped = receiver.finish(PATIENCE_SECONDS, lambda: not ending.is_set())
+    shipped = receiver.finish(PATIENCE_SECONDS, lambda: not ending.is_set() and not receiver.broken)
+    if receiver.broken:
+        return WRONG
     if not shipped:
         say("not all is shipped on; it is kept, and goes on with the next start")
     return OK if shipped and not any(feed.missing() for feed in receiver.ledger.feeds.values()) else PARTLY

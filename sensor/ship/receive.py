@@ -80,6 +80,11 @@ class Receiver:
         for thread in self.threads:
             thread.start()
 
+    @property
+    def broken(self) -> bool:
+        """A destination cannot work as it is configured; it has said why."""
+        return any(lane.broken for lane in self.lanes)
+
     def step(self) -> None:
         """Take what has come, and do what is due."""
         now = time.monotonic()

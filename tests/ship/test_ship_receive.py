@@ -20,6 +20,7 @@ from ways_kit import certificates, configured, destination, hand, item, items
 
 from sensor import cli
 from sensor.commands import receive as command
+from sensor.ship import schema
 from sensor.ship.covered import Covered
 from sensor.ship.destination import Filter
 from sensor.ship.feed import NotCarried, carried, feed_id, taken_up
@@ -401,6 +402,7 @@ def test_what_comes_late_after_all_closes_the_alert(tmp_path):
         (one["ot"]["alert"]["state"], one["ot"]["alert"]["count"], one["ot"]["alert"]["revision"]) for one in alerts
     ]
     assert told == [("open", 5, 1), ("closed", 0, 2)]
+    assert {fault for one in [*documents, *alerts] for fault in schema.faults(one)} == set()
     assert len({one["event"]["id"] for one in alerts}) == 2
     assert len({one["ot"]["alert"]["id"] for one in alerts}) == 1
 
@@ -498,6 +500,16 @@ def test_options_that_do_not_go_together_are_said_so(tmp_path, capsys, monkeypat
     code, _, err = run(tmp_path, capsys, *arguments)
     assert code == 2
     assert complaint in err
+
+
+def test_a_destination_that_cannot_work_ends_it_and_what_came_is_kept(tmp_path, capsys):
+    configured(tmp_path, "- type: webhook\n  url: https://x/\n  secret_env: OTSENSOR_TEST_NO_SUCH_VARIABLE\n")
+    (tmp_path / "in").mkdir()
+    written(tmp_path / "in", "a", [1, 2])
+    code, _, err = run(tmp_path, capsys, "--folder", tmp_path / "in", "--config", tmp_path / "otsensor.yml", "--once")
+    assert code == 2
+    assert "OTSENSOR_TEST_NO_SUCH_VARIABLE is not set" in err
+    assert run(tmp_path, capsys, "--report")[0] == 0
 
 
 def test_a_running_receiver_takes_datagrams_and_ends_when_told(tmp_path, capsys, monkeypatch):
