@@ -42,10 +42,11 @@ p { margin: 0; } .dim { color: var(--dim); } .period { margin: 4px 0 20px; }
 .tiles span { color: var(--dim); font-size: 13px; }
 .warning { border-left: 4px solid var(--high); background: var(--card); padding: 8px 14px; margin: 10px 0 0;
   border-radius: 0 8px 8px 0; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow: hidden; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; overflow-x: auto; }
 .card table { width: 100%; border-collapse: collapse; }
 .card th { text-align: left; font-size: 12px; font-weight: 600; color: var(--dim); padding: 10px 14px 6px; }
-.card td { padding: 9px 14px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: anywhere; }
+.card td { padding: 9px 14px; border-top: 1px solid var(--line); vertical-align: top; overflow-wrap: break-word; }
+.note, .wide { overflow-wrap: anywhere; min-width: 90px; } .mono { white-space: nowrap; }
 .card tr:first-child > td { border-top: 0; } .number { text-align: right; white-space: nowrap;
   font-variant-numeric: tabular-nums; } .tight { white-space: nowrap; }
 .note { color: var(--dim); font-size: 13.5px; margin-top: 3px; } .note b { color: var(--ink); font-weight: 600; }
@@ -143,7 +144,7 @@ def alert(row: Mapping[str, Any]) -> str:
     techniques = f" · {' '.join(row['techniques'])}" if row["techniques"] else ""
     return (
         f'<td class="tight"><span class="level {level}">{level}</span></td>'
-        f'<td>{safe(row["sentence"])}<p class="note">{safe(when + techniques)}</p>{"".join(notes)}</td>'
+        f'<td class="wide">{safe(row["sentence"])}<p class="note">{safe(when + techniques)}</p>{"".join(notes)}</td>'
     )
 
 
@@ -153,7 +154,7 @@ def asset(row: Mapping[str, Any], time: str = "first_time") -> str:
     return (
         f'<td><span class="mono">{safe(row["address"])}</span>{named}</td>'
         + cell(row["role"].replace("_", " "))
-        + cell(views.make(row))
+        + cell(views.make(row), "wide")
         + cell(views.services(row))
         + cell(moment(row[time])[:16], "tight")
     )
@@ -171,9 +172,9 @@ def behaviour(row: Mapping[str, Any]) -> str:
     return (
         cell(row["client"], "mono")
         + cell(row["server"], "mono")
-        + f"<td><span{style}>{safe(row['operation'].replace('_', ' '))}</span>"
+        + f'<td class="wide"><span{style}>{safe(row["operation"].replace("_", " "))}</span>'
         + f'<p class="note">{safe(row["protocol"])}</p></td>'
-        + f"<td>{safe(views.target(row))}{unit}</td>"
+        + f'<td class="wide">{safe(views.target(row))}{unit}</td>'
         + cell(f"{row['count']:,}", "number")
         + cell(views.outcomes(row))
     )
