@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 PARTS = ("compiled", "messages", "suricata", "pure", "stages")
 WIDTH = 120  # a table that does not wrap can stand in a document
+ENVIRONMENT = {"PYTHONDONTWRITEBYTECODE": ""}  # parsing the sources at every start is not what is measured
 SHORT = 10  # the uncompiled source tree reads a capture so many times shorter
 
 
@@ -44,7 +45,7 @@ def measure(program: Program, capture: pathlib.Path) -> Cost:
     """Run one program once, in a folder that is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="otsensor-bench-") as name:
         folder = pathlib.Path(name)
-        return run(program.command(capture, folder), ROOT if program.at_home else folder)
+        return run(program.command(capture, folder), ROOT if program.at_home else folder, ENVIRONMENT)
 
 
 def in_turn(asked: Sequence[Program], long: pathlib.Path, short: pathlib.Path, rounds: int) -> list[list[Cost]]:
