@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from sensor.alert.alert import CLOSED, OPEN, Alert
 from sensor.alert.document import document
 from sensor.detect.rule import Rule
-from sensor.ship.documents import Item, digest
+from sensor.ship.documents import Item
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,16 +42,22 @@ def alert(feed: Feed) -> Item:
     """Return the alert on a feed as it stands; its number is given by whoever keeps it."""
     missing = feed.missing()
     now = time.time_ns()
-    identity = hashlib.blake2b(f"1\x1f{RULE.id}\x1f{feed.id}".encode("utf-8", "replace"), digest_size=16).hexdigest()
+    identity = hashed(feed.id)
     rule = told(feed)
     found = Alert(
         identity, rule, (feed.id,), now, now, {}, missing, 0, feed.revision, OPEN if missing else CLOSED, told=missing
     )
     whole = document(found)
-    whole["event"]["id"] = digest("missing", feed.id, feed.revision)
+    whole["event"]["id"] = hashed(feed.id, str(feed.revision))
     if feed.sensor:
         whole["observer"]["name"] = feed.sensor
     return Item(0, "alert", identity, feed.revision, whole)
+
+
+def hashed(*parts: str) -> str:
+    """Return the id of what is told of a feed (hex, 32 digits)."""
+    text = "\x1f".join(("1", RULE.id, *parts))
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
 
 
 def told(feed: Feed) -> Rule:
