@@ -51,6 +51,11 @@ class Alert:
         """21 low, 47 medium, 73 high, 99 critical."""
         return SEVERITY[self.rule.level]
 
+    @property
+    def version(self) -> int:
+        """A number that grows with it, however it grew: with each count, and once more when it is closed."""
+        return 2 * self.count + (self.state == CLOSED)
+
     def grow(self, match: Match) -> None:
         """Count one more match."""
         fired = match.fired

@@ -5,6 +5,7 @@ it is in the vocabulary.
 """
 
 import datetime as dt
+import functools
 import hashlib
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
@@ -27,18 +28,17 @@ def document(
 
     `files`: name of each capture file by index; `observer`: observer.* fields; `sequence`: the sensor's running number.
     """
+    who = {"observer.type": "sensor", "observer.vendor": VENDOR, "observer.product": VENDOR, **(observer or {})}
     flat = {
         **single(alert.fields),
         **about_event(alert, sequence),
+        "event.id": document_id(who, "alert", alert.id, alert.version),
         **about_rule(alert),
         **about_threat(alert),
         **about_evidence(alert, files),
         "related.ip": together(alert.fields, "source.ip", "destination.ip"),
         "related.hosts": together(alert.fields, "ot.source.asset.name", "ot.destination.asset.name"),
-        "observer.type": "sensor",
-        "observer.vendor": VENDOR,
-        "observer.product": VENDOR,
-        **(observer or {}),
+        **who,
     }
     return nested({name: value for name, value in flat.items() if value not in (None, "", [])})
 
@@ -67,7 +67,6 @@ def about_event(alert: Alert, sequence: int) -> dict[str, Any]:
         "event.dataset": "otsensor.alert",
         "event.module": "otsensor",
         "event.provider": "sigma",
-        "event.id": hashlib.blake2b(f"{alert.id}\x1f{alert.revision}".encode(), digest_size=16).hexdigest(),
         "event.sequence": sequence or None,
         "event.code": alert.rule.name,
         "event.severity": alert.severity,
@@ -159,11 +158,29 @@ def instant(ns: int) -> str:
     return f"{whole:%Y-%m-%dT%H:%M:%S}.{rest:09d}Z"
 
 
+def document_id(observer: Mapping[str, str], stream: str, identity: str, revision: int) -> str:
+    """Return the id of a document of the history: who saw it, what it is about, which revision (hex, 32 digits)."""
+    return digest(observer.get("observer.name", ""), stream, identity, revision)
+
+
+def digest(*parts: Any) -> str:
+    """Return a hash of some values, version 1 (hex, 32 digits)."""
+    text = "\x1f".join(("1", *map(str, parts)))
+    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
+
+
+@functools.lru_cache(maxsize=4096)  # more names than all protocols have together
+def path_of(name: str) -> tuple[list[str], str]:
+    """Return the objects a field lies in, and its own name there."""
+    *path, last = name.split(".")
+    return path, last
+
+
 def nested(flat: Mapping[str, Any]) -> dict[str, Any]:
     """Turn dotted names into objects within objects."""
     tree: dict[str, Any] = {}
     for name, value in flat.items():
-        *path, last = name.split(".")
+        path, last = path_of(name)
         place = tree
         for part in path:
             place = place.setdefault(part, {})

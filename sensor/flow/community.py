@@ -42,6 +42,19 @@ def community_id(flow: Flow, seed: i64 = 0) -> str:
         two_way = flow.icmp_type in answers
         source_port = int(flow.icmp_type).to_bytes(2, "big")
         destination_port = int(answers.get(flow.icmp_type, flow.icmp_code)).to_bytes(2, "big")
+    return named(transport, source, source_port, destination, destination_port, two_way, seed)
+
+
+def named(
+    transport: i64,
+    source: bytes,
+    source_port: bytes,
+    destination: bytes,
+    destination_port: bytes,
+    two_way: bool = True,
+    seed: i64 = 0,
+) -> str:
+    """Return the id of two ends as they stand in a packet: addresses of 4 or 16 bytes, ports of 2."""
     if two_way and (source, source_port) > (destination, destination_port):
         source, destination = destination, source
         source_port, destination_port = destination_port, source_port

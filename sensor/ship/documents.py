@@ -5,7 +5,6 @@ same document: its id is a hash of sensor, stream, subject and revision.
 """
 
 import functools
-import hashlib
 import ipaddress
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
@@ -13,9 +12,10 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from sensor import ecs
-from sensor.alert.document import VENDOR, instant, nested
+from sensor.alert.document import VENDOR, digest, document_id, instant, nested
 from sensor.contract import OUTCOME_NAMES
 from sensor.detect.event import TRANSPORTS
+from sensor.flow.community import named
 from sensor.ship.fields import FIELDS
 
 STREAMS: Final = ("alert", "asset", "behaviour", "flow", "health", "message")
@@ -153,8 +153,8 @@ def behaviour(row: Row, observer: Mapping[str, str]) -> Item:
 
 def flow(row: Row, observer: Mapping[str, str]) -> Item:
     """Return a conversation that has ended; source is its opener."""
-    named = ("site", "segment", "vlan", "tunnel", "opener", "opener_port", "answerer", "answerer_port", "transport",
-             "ethertype", "first_time")  # fmt: skip
+    key = ("site", "segment", "vlan", "tunnel", "opener", "opener_port", "answerer", "answerer_port", "transport",
+           "ethertype", "first_time")  # fmt: skip
     transport = row["transport"]
     has_ports = transport in (6, 17)
     fields: Flat = {
@@ -174,6 +174,7 @@ def flow(row: Row, observer: Mapping[str, str]) -> Item:
         "network.bytes": row["bytes"] + row["bytes_back"],
         "network.packets": row["packets"] + row["packets_back"],
         "network.transport": TRANSPORTS.get(transport, f"ip-{transport}") if transport else None,
+        "network.community_id": community(row) if has_ports else None,
         "network.protocol": row["protocol"],
         "ot.flow.ethertype": None if transport else f"0x{row['ethertype']:04x}",
         "ot.flow.source_payload": row["payload_bytes"],
@@ -182,7 +183,7 @@ def flow(row: Row, observer: Mapping[str, str]) -> Item:
                                                      "out_of_order", "duplicates")},
         "ot.evidence.frame": [row["first_frame"]] if row["first_frame"] else None,
     }  # fmt: skip
-    identity = digest("flow", *(row[name] for name in named))
+    identity = digest("flow", *(row[name] for name in key))
     return finished("flow", row["sequence"], identity, 1, fields, observer)
 
 
@@ -232,17 +233,6 @@ def finished(
     return Item(sequence, stream, identity, revision, document)
 
 
-def document_id(observer: Mapping[str, str], stream: str, identity: str, revision: int) -> str:
-    """Return the id of a document of the history: who saw it, what it is about, which revision (hex, 32 digits)."""
-    return digest(observer.get("observer.name", ""), stream, identity, revision)
-
-
-def digest(*parts: Any) -> str:
-    """Return a hash of some values, version 1 (hex, 32 digits)."""
-    text = "\x1f".join(("1", *map(str, parts)))
-    return hashlib.blake2b(text.encode("utf-8", "replace"), digest_size=16).hexdigest()
-
-
 def seen(row: Row) -> Flat:
     """Return when something was seen; the document's time is the last."""
     first, last = row["first_time"], row["last_time"]
@@ -269,6 +259,16 @@ def between(client: str, server: str) -> Flat:
             fields["network.type"] = "ipv6" if ":" in address else "ipv4"
     fields["related.ip"] = related
     return fields
+
+
+def community(row: Row) -> str:
+    """Return the short name that other tools give the same conversation; "" where it is not over IP."""
+    try:
+        opener, answerer = (ipaddress.ip_address(row[end]).packed for end in ("opener", "answerer"))
+    except ValueError:
+        return ""
+    ports = [row[end].to_bytes(2, "big") for end in ("opener_port", "answerer_port")]
+    return named(row["transport"], opener, ports[0], answerer, ports[1])
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 import orjson
 
-from sensor.alert.alert import CLOSED, Alert, clean
+from sensor.alert.alert import Alert, clean
 from sensor.alert.document import document
 from sensor.behaviour.behaviour import Behaviour, Durations
 from sensor.capture.source import Source
@@ -124,15 +124,10 @@ def revision(alert: Alert, run: int, sequence: int, files: Sequence[str], observ
     """Return one revision of an alert, with its document; the sequence goes into the document when it is shipped."""
     fields = alert.fields
     return (
-        alert.id, version(alert), sequence, run, alert.revision, alert.last_time, alert.count, alert.state,
+        alert.id, alert.version, sequence, run, alert.revision, alert.last_time, alert.count, alert.state,
         alert.rule.level, text_of(fields.get("ot.site")), text_of(fields.get("ot.segment")),
         json(document(alert, files, observer)),
     )  # fmt: skip
-
-
-def version(alert: Alert) -> int:
-    """Return a number that grows with an alert: with each count, and once more when it is closed."""
-    return 2 * alert.count + (alert.state == CLOSED)
 
 
 def oddity_key(talk: Conversation, kind: str, direction: int) -> tuple[str, ...]:

@@ -83,7 +83,7 @@ class Store:
     def alert(self, alert: Alert) -> None:
         """Write an alert's present revision; one that was told before, word for word, is not told again."""
         told = "SELECT document FROM alert_revisions WHERE alert = ? AND version = ? ORDER BY sequence DESC LIMIT 1"
-        known = self._known(told, alert.id, rows.version(alert))
+        known = self._known(told, alert.id, alert.version)
         revision = rows.revision(alert, self.run, self.sequence + 1, self.files, self.observer)
         if revision[-1] != known:
             self._next()

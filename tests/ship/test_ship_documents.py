@@ -3,6 +3,7 @@
 import copy
 import pathlib
 
+import orjson
 import pytest
 
 from sensor.reading import Options, Reading
@@ -76,6 +77,28 @@ def test_the_same_capture_read_twice_gives_the_same_documents(tmp_path):
     first, second = (read(capture, tmp_path / f"{name}.db") for name in ("first", "second"))
     assert len(first) > 5
     assert first == second
+
+
+def test_an_alert_in_a_file_of_lines_has_the_id_it_is_shipped_with(tmp_path):
+    lines, db = tmp_path / "alerts.json", tmp_path / "a.db"
+    reading = Reading([PCAPS / "plant.pcapng"], Options(db=db, alerts=lines))
+    reading.run()
+    reading.close()
+    told = [orjson.loads(line)["event"]["id"] for line in lines.read_bytes().splitlines()]
+    assert told == [item.document["event"]["id"] for item in items(db) if item.stream == "alert"]
+
+
+def test_a_flow_has_the_community_id_of_its_alerts(shipped):
+    told = {
+        stream: {found for item in shipped if item.stream == stream and (found := community(item))}
+        for stream in ("alert", "flow")
+    }
+    assert len(told["alert"]) > 10
+    assert told["alert"] <= told["flow"]
+
+
+def community(item):
+    return item.document.get("network", {}).get("community_id")
 
 
 def test_a_state_has_the_subjects_id_and_grows(shipped):
