@@ -3,6 +3,7 @@
 Run by `make picture`.
 """
 
+import io
 import os
 import pathlib
 import subprocess
@@ -28,7 +29,7 @@ def printed() -> str:
 
 def main() -> None:
     """Write the picture."""
-    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     console.print(Text.from_ansi("$ otsensor read pcaps/plant.pcapng --db plant.db\n" + printed()))
     console.save_svg(str(IMAGE), title="otsensor")
 

@@ -37,8 +37,8 @@ and function code for DNP3, ROSCTR and function (or function group and subfuncti
 
 {differences}
 
-These are pieces of a message or of an answer in several parts: tshark lists each piece, here the whole is one message, at
-its last frame.
+These are pieces of a message or of an answer in several parts: tshark lists each piece, here the whole is one message,
+at its last frame.
 
 ## File by file
 

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-import pathlib
 import time
+from typing import TYPE_CHECKING
 
 import sensor
 from tests.conformance import truth
+
+if TYPE_CHECKING:
+    import pathlib
 
 
 @dataclasses.dataclass
@@ -65,7 +68,7 @@ def judge(
     *,
     doubled: bool,
 ) -> None:
-    """Count matches; a message we have in a frame just before is the mirror's copy of it, where the capture has copies."""
+    """Count matches; a message we have in a frame just before is the mirror's copy, where the capture has copies."""
     result.wanted[name] = sum(wanted.values())
     result.matched[name] = sum((wanted & found).values())
     for key in sorted((wanted - found).elements(), key=str):

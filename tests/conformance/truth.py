@@ -1,7 +1,7 @@
 """What tshark says of each message of the shared captures, as keys to compare with ours.
 
-A key is (frame, sender, receiver, operation): for Modbus the function code, for DNP3 the link addresses and the function
-code, for S7comm the ROSCTR and the function, or the function group and subfunction of user data.
+A key is (frame, sender, receiver, operation): for Modbus the function code, for DNP3 the link addresses and the
+function code, for S7comm the ROSCTR and the function, or the function group and subfunction of user data.
 """
 
 from __future__ import annotations

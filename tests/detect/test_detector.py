@@ -90,7 +90,8 @@ def counting(detector):
 
 
 def test_a_rule_on_identity_is_decided_once_for_each_outcome_and_code(tmp_path):
-    detector = Detector(ruleset(tmp_path, rule_text("sel: {ot.action: write, ot.outcome|startswith: accep}\ncondition: sel")))
+    text = rule_text("sel: {ot.action: write, ot.outcome|startswith: accep}\ncondition: sel")
+    detector = Detector(ruleset(tmp_path, text))
     runs, of = counting(detector), behaviour()
     assert [len(detector.see(finding(of))) for _ in range(5)] == [1] * 5
     assert [len(detector.see(finding(of, outcome=REFUSED, code=code))) for code in (2, 2, 3)] == [0] * 3
