@@ -34,6 +34,9 @@ elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs 
 	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=9.5.0 $(BIN)/python -P -m pytest -q tests/elastic
 	@OTSENSOR_TEST_ELASTICSEARCH_VERSION=8.19.0 $(BIN)/python -P -m pytest -q tests/elastic
 
+soak: install ## kill shipper and server two hundred times while alerts keep coming; a quarter of an hour
+	@$(BIN)/python -P tests/elastic/soak.py
+
 $(VENV)/linters: $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check $(LINTERS)
 	@touch $@
@@ -69,4 +72,4 @@ package: install ## build the Elastic integration package, dist/otsensor-VERSION
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test elastic lint type bench conformance fuzz docs picture dashboards package golden
+.PHONY: help install run test elastic soak lint type bench conformance fuzz docs picture dashboards package golden

@@ -17,7 +17,7 @@ from sensor.ship.destination import Destination, Sent, Settings, Unreachable
 from sensor.ship.documents import Item, data_stream, stamped, state, state_index
 from sensor.ship.elastic import client
 from sensor.ship.elastic.cluster import meaning
-from sensor.ship.elastic.reply import Verdict, judge
+from sensor.ship.elastic.reply import Verdict, judge, said
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -198,10 +198,11 @@ def unreachable(error: Exception) -> Unreachable:
     status = getattr(error, "status_code", None)
     if status is None:
         return Unreachable(meaning(error))
-    said = {401: "user, password or API key is wrong", 403: "a privilege is missing"}.get(status, "")
-    headers = getattr(getattr(error, "meta", None), "headers", {})
-    after = headers.get("retry-after", "")
+    body = getattr(error, "body", None)
+    reason = said(body.get("error")) if isinstance(body, dict) else ""
+    means = {401: "user, password or API key is wrong", 403: "a privilege is missing"}.get(status)
+    after = getattr(getattr(error, "meta", None), "headers", {}).get("retry-after", "")
     return Unreachable(
-        f"HTTP {status}{': ' + said if said else ''} {str(error)[:200]}".strip(),
+        ": ".join(filter(None, (f"HTTP {status}", means, reason))),
         float(after) if after.isdigit() else RETRY_SECONDS if status in OVERLOADED else None,
     )
