@@ -265,15 +265,15 @@ def test_an_old_template_and_an_old_mapping_are_found(ready, shipped, altered, o
     name = documents.data_stream("alert", namespace)
     ready.ask("PUT", f"{name}/_mapping", {"_meta": {"digest": "old"}})
     altered(_meta={"managed_by": "otsensor", "release": "0.0.1", "digest": "old"})
-    right = templates.index_templates()["logs-otsensor.flow"]
+    right = templates.index_templates()["otsensor-logs-flow"]
     old = {**right, "_meta": {**right["_meta"], "digest": "old"}}
     try:
-        assert ready.ask("PUT", "_index_template/logs-otsensor.flow", old).well
+        assert ready.ask("PUT", "_index_template/otsensor-logs-flow", old).well
         wrong = told(doctor.run(opened("shipper"), namespace), doctor.WRONG)
     finally:
         assert again(ready, namespace, name).result == setup.CHANGED
-        assert ready.ask("PUT", "_index_template/logs-otsensor.flow", right).well
-    assert "templates are of another release, or changed: otsensor-flow, logs-otsensor.flow" in wrong
+        assert ready.ask("PUT", "_index_template/otsensor-logs-flow", right).well
+    assert "templates are of another release, or changed: otsensor-flow, otsensor-logs-flow" in wrong
     assert f"{name} has an old mapping" in wrong
 
 

@@ -123,7 +123,8 @@ def component_templates() -> dict[str, Body]:
 
 def index_templates(*, ilm: bool = False) -> dict[str, Body]:
     """Return index template by name; `ilm`: policies decide on the lifecycle instead of the data stream itself."""
-    streams = {f"{kind_of(name)}-otsensor.{name}": stream_template(name, ilm=ilm) for name in STREAM}
+    # Not the name of the stream: Fleet gives that name to its own template when the package is uploaded.
+    streams = {f"otsensor-{kind_of(name)}-{name}": stream_template(name, ilm=ilm) for name in STREAM}
     return {**streams, **{f"otsensor-{kind}": state_template(kind) for kind in STATES}}
 
 
