@@ -10,7 +10,7 @@ from typing import Final
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from sensor.contract import OUTCOME_NAMES, Endpoint, Exchange, Target
+from sensor.contract import OUTCOME_NAMES, REFUSED, Endpoint, Exchange, Target
 
 # Latencies and intervals are counted in buckets whose upper bounds are powers of four from 2**16 ns (66 us) to
 # 2**44 ns (4.9 h), and one for the rest: wide enough for a PLC's scan cycle and for a daily report.
@@ -40,6 +40,24 @@ FRESH: Final = vec[i64]([0, MOST, 0, 0, MOST, 0] + [0] * (2 * BUCKETS))
 def histogram(kind: i64) -> i64:
     """Return where the histogram of LATENCY or INTERVAL begins."""
     return HISTOGRAMS if kind == LATENCY else HISTOGRAMS + BUCKETS
+
+
+# How exchanges end is counted by outcome and refusal code. The wire chooses the codes: a device refuses with a few of
+# them, whoever shows more is counted under the outcome alone.
+MAX_ENDINGS: Final = 32
+OTHER_CODE: Final = -1  # stands for the codes beyond those
+CODE_BITS: Final = 32  # DNP3's have 24: status | IIN2 << 8 | file status << 16
+CODE_MASK: Final = 0xFFFFFFFF
+
+
+def ending(outcome: i64, code: i64) -> i64:
+    """Return an outcome and its code as one number, 35 bits wide."""
+    return outcome << CODE_BITS | code & CODE_MASK
+
+
+def outcome_of(number: i64) -> str:
+    """Return the outcome's name of an ending."""
+    return OUTCOME_NAMES[number >> CODE_BITS]
 
 
 class Durations:
@@ -88,8 +106,8 @@ class Behaviour:
         self.unit = unit
         self.targets = targets
         self.ranged = ranged  # the targets are ranges that widen, after many exact ones
-        self.others: dict[int, int] = {}  # outcome other than accepted * 65536 + refusal code -> count
-        self.verdicts: dict[int, object] | None = None  # what detection decided, by outcome and code; its own
+        self.others: dict[int, int] = {}  # ending other than accepted -> count
+        self.verdicts: dict[int, object] | None = None  # what detection decided, by ending; its own
 
     def count_in(self, exchange: Exchange) -> None:
         """Count one exchange."""
@@ -105,7 +123,9 @@ class Behaviour:
         if exchange.outcome == 1:
             self.accepted += 1
         else:
-            key: int = exchange.outcome * 65536 + (exchange.code & 0xFFFF)
+            key: int = ending(exchange.outcome, exchange.code)
+            if key not in self.others and len(self.others) >= MAX_ENDINGS:
+                key = ending(exchange.outcome, OTHER_CODE)
             self.others[key] = self.others.get(key, 0) + 1
         if exchange.request_time != 0 and exchange.response_time != 0:
             self.measure(LATENCY, exchange.response_time - exchange.request_time)
@@ -144,13 +164,14 @@ class Behaviour:
         """Return how often it ended how: {"accepted": 120, "refused": 2}."""
         counts: dict[str, int] = {"accepted": self.accepted} if self.accepted else {}
         for key, number in self.others.items():
-            name = OUTCOME_NAMES[key // 65536]
+            name = outcome_of(key)
             counts[name] = counts.get(name, 0) + number
         return counts
 
     def codes(self) -> dict[int, int]:
-        """Return the protocol's refusal codes with their counts."""
-        return {key % 65536: number for key, number in self.others.items() if key // 65536 == 2}
+        """Return the protocol's refusal codes with their counts; OTHER_CODE for those beyond MAX_ENDINGS."""
+        refused = {key & CODE_MASK: count for key, count in self.others.items() if key >> CODE_BITS == REFUSED}
+        return {OTHER_CODE if code == CODE_MASK else code: count for code, count in refused.items()}
 
     def target_text(self) -> str:
         """Write the targets as people do, joined by ", "."""

@@ -9,6 +9,7 @@ import dataclasses
 from collections import OrderedDict
 from typing import Any, Final, NamedTuple
 
+from sensor.behaviour.behaviour import ending
 from sensor.behaviour.finding import Finding
 from sensor.contract import Conversation, Endpoint
 from sensor.detect.acquaintance import SETTLING_NS, Acquaintances
@@ -29,7 +30,8 @@ from sensor.detect.rule import Rule, key_of, text_of
 from sensor.detect.ruleset import RuleSet
 
 MAX_KINDS: Final = 4096  # protocols times operations are a few hundred; hostile ones end here
-STANDINGS: Final = 1 << 32  # a client's standing stands above outcome and code in the key of a verdict
+STANDINGS: Final = 1 << 35  # a client's standing stands above the ending in the key of a verdict
+MAX_VERDICTS: Final = 64  # of one behaviour: endings are few, unless somebody makes them up
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -139,7 +141,7 @@ class Detector:
     def verdict(self, finding: Finding, standing: int) -> Verdict:
         """Return what is decided for a repeated exchange; decide when it is not."""
         behaviour, exchange = finding.behaviour, finding.exchange
-        key = (standing * STANDINGS) + exchange.outcome * 65536 + (exchange.code & 0xFFFF)
+        key = standing * STANDINGS + ending(exchange.outcome, exchange.code)
         if behaviour.verdicts is None:
             behaviour.verdicts = {}
         verdict = behaviour.verdicts.get(key)
@@ -149,6 +151,8 @@ class Detector:
             odd = tuple([rule for rule in looking if rule.odd])
             plain = tuple([rule for rule in looking if not rule.odd])
             verdict = Verdict(self.look(self.exchange(finding, kind), fixed), plain, odd)
+            if len(behaviour.verdicts) >= MAX_VERDICTS:
+                behaviour.verdicts.clear()
             behaviour.verdicts[key] = verdict
         return verdict
 

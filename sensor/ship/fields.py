@@ -94,7 +94,12 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.asset.units", "keyword", "Units behind it that answered: protocol and unit", many=True),
     # --- Behaviours in sum
     *(Field(f"ot.behaviour.{name}", "long", ENDINGS[name]) for name in OUTCOME_NAMES),
-    Field("ot.behaviour.refusal_codes", "long", "The protocol's own codes of its refusals", many=True),
+    Field(
+        "ot.behaviour.refusal_codes",
+        "long",
+        "The protocol's own codes of its refusals; -1: more codes than are kept",
+        many=True,
+    ),
     *durations("ot.behaviour.latency", "from request to response"),
     *durations("ot.behaviour.interval", "from one request to the next"),
     # --- Flows

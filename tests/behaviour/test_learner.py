@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sensor.behaviour import learner as module
-from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, Behaviour, bucket
+from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, MAX_ENDINGS, OTHER_CODE, Behaviour, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
 from sensor.behaviour.learner import MAX_EXACT, Learner
 from sensor.contract import (
@@ -117,6 +117,19 @@ def test_refusals_are_counted_by_code():
     learner, _ = learn(conversation(), exchanges)
     assert learner.behaviours[0].outcomes() == {"accepted": 1, "refused": 2}
     assert learner.behaviours[0].codes() == {2: 1, 6: 1}
+
+
+def test_codes_are_wide_and_those_beyond_the_bound_are_counted_as_others():
+    wide = 0x05_04_03  # file status, IIN2, control status of DNP3
+    exchanges = [asked(outcome=REFUSED) for _ in range(1000)]
+    for number, exchange in enumerate(exchanges):
+        exchange.code = wide + (number << 16)
+    learner, _ = learn(conversation(), exchanges)
+    behaviour = learner.behaviours[0]
+    assert behaviour.outcomes() == {"refused": 1000}
+    assert len(behaviour.codes()) == MAX_ENDINGS + 1
+    assert behaviour.codes()[wide] == 1
+    assert behaviour.codes()[OTHER_CODE] == 1000 - MAX_ENDINGS
 
 
 def test_a_finding_decodes_both_halves_when_asked():

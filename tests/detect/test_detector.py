@@ -6,7 +6,7 @@ from made import SECOND, behaviour, finding, rule_text, ruleset, talk
 from sensor.contract import REFUSED, Target
 from sensor.detect import acquaintance
 from sensor.detect.context import Context
-from sensor.detect.detector import Detector
+from sensor.detect.detector import MAX_VERDICTS, Detector
 from sensor.detect.event import Frame
 
 
@@ -340,3 +340,11 @@ filter:
     detector = Detector(ruleset(tmp_path, rule_text(), tuning))
     assert detector.see(finding(client=1)) == []
     assert len(detector.see(finding(client=3))) == 1
+
+
+def test_verdicts_of_codes_somebody_makes_up_are_bounded(tmp_path):
+    detector = Detector(ruleset(tmp_path, rule_text("sel: {ot.operation: write}\ncondition: sel")))
+    of = behaviour(operation="write")
+    for code in range(10 * MAX_VERDICTS):
+        assert detector.see(finding(of, outcome=REFUSED, code=code))
+    assert len(of.verdicts) <= MAX_VERDICTS

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from sensor import contract
+from sensor.behaviour.behaviour import outcome_of
 from sensor.reading import Reading
 
 FOLDER = pathlib.Path(__file__).parents[2] / "pcaps"
@@ -40,7 +40,7 @@ def found(name):
         outcomes = counts[(*who, behaviour.protocol, behaviour.operation, behaviour.action)]
         outcomes["accepted"] += behaviour.accepted
         for key, count in behaviour.others.items():
-            outcomes[contract.OUTCOME_NAMES[key >> 16]] += count
+            outcomes[outcome_of(key)] += count
     return {what: +outcomes for what, outcomes in counts.items()}
 
 
