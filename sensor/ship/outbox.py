@@ -39,6 +39,7 @@ SOURCES: Final = (
     ("flow", tables.FLOWS),
     ("health", tables.REPORTS),
 )
+NAMES: Final = {table.name: table.names for _, table in SOURCES}
 
 
 @dataclasses.dataclass(slots=True)
@@ -85,7 +86,7 @@ class Outbox:
                     batch.more = True
                     return batch
                 batch.through, seen = sequence, seen + 1
-                whole = dict(zip(table.names, row, strict=True))
+                whole = dict(zip(NAMES[table.name], row, strict=True))
                 if allowed.takes(whole):
                     self._take(batch, sequence, stream, table, whole)
             batch.through = max(batch.through, self._last())
@@ -102,7 +103,7 @@ class Outbox:
             batch.unreadable.append((documents.Item(sequence, stream, subject, 0, {}), why))
 
     def _rows(self, stream: str, table: Table, after: int) -> Iterator[tuple[int, str, Table, tuple[Any, ...]]]:
-        names = ", ".join(table.names)
+        names = ", ".join(NAMES[table.name])
         statement = f"SELECT {names} FROM {table.name} WHERE sequence > ? ORDER BY sequence"  # noqa: S608  # our names
         at = table.numbered
         for row in self.database.execute(statement, (after,)):
