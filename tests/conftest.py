@@ -2,12 +2,14 @@
 
 import os
 import pathlib
+import sys
 
 import pytest
 
 from sensor import build
 
 ROOT = pathlib.Path(__file__).parents[1]
+sys.path.append(str(ROOT))  # bench and tests by name; last, so that an installed sensor goes before the source tree
 SHARED = pathlib.Path(os.environ.get("OTSENSOR_CAPTURES", ROOT.parent / "shared" / "captures"))
 
 
