@@ -1,8 +1,8 @@
 """All alerts that are open: one for each cause, however often it comes.
 
-The rule it lives by: the first sight is told at once, then the tenth, the hundredth, the thousandth, and every change
-of state; in between it is only counted. Open alerts are bounded: the one not heard of for longest is closed, which is
-told, and counted.
+The rule it lives by: the first sight is told at once, then the tenth, the hundredth, the thousandth, every new outcome
+and every change of state; in between it is only counted. Open alerts are bounded: the one not heard of for longest is
+closed, which is told, and counted.
 """
 
 from collections import OrderedDict
@@ -70,12 +70,13 @@ class AlertBook:
 
 
 def worth_telling(alert: Alert) -> bool:
-    """Say whether the count has reached the next power of ten since it was told last."""
-    return alert.told == 0 or len(str(alert.count)) > len(str(alert.told))
+    """Say whether it ended as never before, or the count has reached the next power of ten since it was told last."""
+    return len(alert.outcomes) > alert.outcomes_told or len(str(alert.count)) > len(str(alert.told)) or alert.told == 0
 
 
 def revise(alert: Alert) -> Alert:
     """Make the next revision."""
     alert.revision += 1
     alert.told = alert.count
+    alert.outcomes_told = len(alert.outcomes)
     return alert

@@ -29,6 +29,16 @@ WORDS: Final = {
     "count": ("ot.alert.count",),
     "values": ("ot.alert.values",),
 }
+# Outcomes as a sentence says them.
+OUTCOMES: Final = {
+    "pending": "not answered yet",
+    "accepted": "accepted",
+    "refused": "refused",
+    "unanswered": "unanswered",
+    "unsolicited": "unasked",
+    "orphan": "answered, the question not seen",
+    "no_answer_due": "no answer is due",
+}
 VARYING: Final = ("ot.target", "ot.range.")  # what differs between the exchanges of a ranged behaviour
 MAX_LISTED: Final = 4  # values of one list a sentence names; the rest is counted
 
@@ -106,7 +116,7 @@ def render(sentence: str, event: dict[str, Any]) -> str:
         for field in WORDS.get(name, (name,)):
             value = event.get(field)
             if value not in (None, "", []):
-                return short(value)
+                return OUTCOMES.get(value, value) if field == "ot.outcome" else short(value)
         return f"an unknown {name}"
 
     return SLOT.sub(fill, sentence)

@@ -6,11 +6,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from made import SECOND, WORDS, behaviour, finding, rule_text, ruleset
 
-from sensor.alert.alert import MAX_FRAMES, MAX_VALUES
+from sensor.alert.alert import MAX_FRAMES, MAX_VALUES, WEIGHT
 from sensor.alert.book import QUIET_NS, AlertBook
 from sensor.alert.document import document, instant, nested
 from sensor.alert.lines import AlertLines
+from sensor.contract import ACCEPTED, NO_ANSWER_DUE, OUTCOME_NAMES, REFUSED, UNANSWERED, Target
 from sensor.detect.detector import Detector
+from sensor.detect.rule import OUTCOMES
 from sensor.flow.flow import Flow
 
 TAGS = "tags: [attack.impair-process-control, attack.t0855]\ndate: 2026-01-02\nreferences: [https://example.org/a]\n"
@@ -93,6 +95,65 @@ otsensor:
     assert alert.sentence == (
         "10.0.0.1 wrote 0, 1, 2, 3 and 6 more to cell 7 of 10.0.0.2, an unknown ot.source.asset.role, 1 times"
     )
+
+
+OWN = """\
+otsensor:
+  explanation: It means something.
+  response: Call somebody.
+  sentence: "{source} wrote to {target} of {destination} ({outcome})"
+"""
+
+
+@pytest.fixture
+def telling(tmp_path):
+    return Detector(ruleset(tmp_path, rule_text(own=OWN)))
+
+
+def cell(number, outcome, code=0):
+    return finding(target=Target("cell", number, number), outcome=outcome, code=code, request={"words.value": number})
+
+
+def test_an_accepted_try_is_told_at_once_however_many_were_refused_before(telling):
+    book = AlertBook()
+    (first,) = run(telling, book, [cell(1, REFUSED, 2), cell(1, REFUSED, 2)])
+    assert (first.sentence, first.fields["event.outcome"]) == (
+        "10.0.0.1 wrote to cell 1 of 10.0.0.2 (refused)",
+        "failure",
+    )
+    (again,) = run(telling, book, [cell(2, ACCEPTED), cell(3, ACCEPTED)])
+    assert again is first
+    assert (again.revision, again.fields["event.outcome"], again.fields["ot.outcome"]) == (2, "success", "accepted")
+    assert again.fields["words.value"] == 2
+    assert "ot.refusal_code" not in again.fields
+    assert again.sentence == (
+        "10.0.0.1 wrote to cell 2, cell 3 (refused for cell 1) of 10.0.0.2 (accepted; refused before)"
+    )
+    assert again.fields["ot.target"] == ["cell 2", "cell 3"]
+
+
+def test_a_later_refusal_is_told_and_does_not_hide_what_was_accepted(telling):
+    book = AlertBook()
+    told = run(telling, book, [cell(1, ACCEPTED), cell(2, UNANSWERED), cell(3, REFUSED), cell(4, REFUSED)])
+    assert len(told) == 3
+    assert told[-1].fields["event.outcome"] == "success"
+    assert told[-1].sentence == (
+        "10.0.0.1 wrote to cell 1, cell 2 (refused for cell 3, cell 4) of 10.0.0.2 "
+        "(accepted; later unanswered, refused)"
+    )
+
+
+def test_targets_of_one_alert_are_bounded(telling):
+    book = AlertBook()
+    run(telling, book, [cell(n, outcome) for outcome in (REFUSED, ACCEPTED) for n in range(100)])
+    (alert,) = book.open.values()
+    assert len(alert.done) == len(alert.refused) == len(alert.fields["ot.target"]) == MAX_VALUES
+
+
+def test_every_outcome_has_its_weight_and_its_words(telling):
+    assert set(WEIGHT) == set(OUTCOMES) == set(OUTCOME_NAMES)
+    (alert,) = run(telling, AlertBook(), [cell(1, NO_ANSWER_DUE)])
+    assert alert.sentence == "10.0.0.1 wrote to cell 1 of 10.0.0.2 (no answer is due)"
 
 
 def get(tree, name):
