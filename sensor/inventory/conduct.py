@@ -14,9 +14,11 @@ if TYPE_CHECKING:
     from sensor.behaviour.behaviour import Behaviour
     from sensor.inventory.asset import Asset
 
-ENGINEERING: Final = frozenset(("program_download", "program_upload", "start", "stop"))
+PROGRAMMING: Final = frozenset(("program_download", "program_upload"))
+ENGINEERING: Final = PROGRAMMING | {"start", "stop"}  # said of an engineering station; a stop alone makes none
 COMMANDS: Final = frozenset(("write", "operate", "select"))
 ROUTINE_POLLS: Final = 3  # the same read three times is a poll, not a look around
+OWN_UNITS: Final = frozenset(("0", "255"))  # the server itself, not a device behind it (Modbus TCP guide 4.4.2)
 SEARCHING: Final = 10  # this many unanswered openings are a search
 
 
@@ -29,7 +31,7 @@ class Role(NamedTuple):
 
 def role(asset: Asset) -> Role:
     """Return the asset's role by its conduct."""
-    served = [b for b in asset.as_server if answered(b)]
+    served = [b for b in asset.as_server if answers(b)]
     used = asset.as_client
     if served:
         return serving(served, used)
@@ -47,11 +49,14 @@ def role(asset: Asset) -> Role:
 def serving(served: list[Behaviour], used: list[Behaviour]) -> Role:
     """Judge an asset that answers in an OT protocol."""
     clients = len({b.client.number for b in served})
-    count = sum(b.count for b in served)
+    count = sum(answers(b) for b in served)
     words = f"answered {count} {protocols(served)} requests of {clients} client{'s' if clients > 1 else ''}"
     polls = [b for b in used if polled(b)]
     if polls:
         return Role("gateway", f"{words}, and itself polls {servers(polls)}")
+    units = {b.unit for b in served if b.protocol == "modbus" and polled(b) and b.accepted} - OWN_UNITS
+    if len(units) > 1:
+        return Role("gateway", f"{words}, as {len(units)} units")
     name = "outstation" if all(b.protocol == "dnp3" for b in served) else "controller"
     return Role(name, words)
 
@@ -60,10 +65,10 @@ def using(asset: Asset, used: list[Behaviour]) -> Role:
     """Judge an asset that asks in an OT protocol."""
     if asset.sought >= SEARCHING:
         return Role("scanner", f"opened {asset.sought} conversations that nobody answered, and spoke {protocols(used)}")
-    programs = [b for b in used if b.action in ENGINEERING]
-    if programs:
-        deeds = ", ".join(sorted({b.action.replace("_", " ") for b in programs}))
-        return Role("engineering_station", f"{deeds} on {servers(programs)}")
+    if any(b.action in PROGRAMMING for b in used):
+        deeds = [b for b in used if b.action in ENGINEERING]
+        words = ", ".join(sorted({b.action.replace("_", " ") for b in deeds}))
+        return Role("engineering_station", f"{words} on {servers(deeds)}")
     polls = [b for b in used if polled(b)]
     if polls:
         commands = [b for b in used if b.action in COMMANDS]
@@ -72,10 +77,10 @@ def using(asset: Asset, used: list[Behaviour]) -> Role:
     return Role("client", f"asked {servers(used)} by {protocols(used)}, without polling")
 
 
-def answered(behaviour: Behaviour) -> bool:
-    """Say whether the server ever said anything."""
+def answers(behaviour: Behaviour) -> int:
+    """Return how often the server said anything."""
     outcomes = behaviour.outcomes()
-    return any(outcomes.get(name) for name in ("accepted", "refused", "unsolicited", "orphan"))
+    return sum(outcomes.get(name, 0) for name in ("accepted", "refused", "unsolicited", "orphan"))
 
 
 def polled(behaviour: Behaviour) -> bool:

@@ -28,9 +28,10 @@ def facts(found, address):
 # --- Roles --------------------------------------------------------------------------------------------
 
 
-def did(count=1, outcome=ACCEPTED, **what):
+def did(count=1, outcome=ACCEPTED, protocol="words", **what):
     """A behaviour that was seen some times."""
     of = behaviour(**what)
+    of.protocol = protocol
     for number in range(count):
         exchange = Exchange("words", b"", 0, (number + 1) * SECOND)
         exchange.response_time = exchange.request_time + 1_000_000
@@ -40,6 +41,10 @@ def did(count=1, outcome=ACCEPTED, **what):
 
 
 READ = {"operation": "read_words", "action": "read"}
+
+
+def units(*numbers, outcome=ACCEPTED):
+    return [did(ROUTINE_POLLS, outcome, protocol="modbus", unit=number, **READ) for number in numbers]
 
 
 def judged(as_client=(), as_server=(), **known):
@@ -67,6 +72,18 @@ def judged(as_client=(), as_server=(), **known):
             "program download on 10.0.0.2",
             {"as_client": [did(1, operation="load", action="program_download"), did(50, **READ)]},
         ),
+        (
+            "engineering_station",
+            "program upload, stop on 10.0.0.2",
+            {"as_client": [did(1, action="program_upload"), did(1, action="stop")]},
+        ),
+        # Stopping a controller takes a packet, not an engineer.
+        ("client", "asked 10.0.0.2 by words, without polling", {"as_client": [did(1, action="stop")]}),
+        ("client", "asked 10.0.0.2 by words, without polling", {"as_client": [did(1, action="start")]}),
+        ("gateway", "answered 6 modbus requests of 1 client, as 2 units", {"as_server": units("1", "2")}),
+        # 0 and 255 are the server itself.
+        ("controller", "answered 9 modbus requests of 1 client", {"as_server": units("1", "0", "255")}),
+        ("controller", "answered 6 modbus requests of 1 client", {"as_server": units("1", "2", outcome=REFUSED)}),
         ("master", "polls 10.0.0.2 by words", {"as_client": [did(ROUTINE_POLLS, **READ)]}),
         (
             "master",
@@ -86,6 +103,11 @@ def judged(as_client=(), as_server=(), **known):
         # What was asked of somebody who never answered says nothing of him.
         ("unheard", "was spoken to and never seen to answer", {"heard": False, "as_server": [did(9, UNANSWERED)]}),
         ("controller", "answered 9 words requests of 1 client", {"as_server": [did(9, REFUSED)]}),
+        (
+            "controller",
+            "answered 2 words requests of 1 client",
+            {"as_server": [did(2), did(9, UNANSWERED), did(9, UNANSWERED, client=9)]},
+        ),
         ("controller", "answered 1 words requests of 1 client", {"as_server": [did(1, ORPHAN)]}),
     ],
 )
@@ -98,7 +120,7 @@ PLANT = {
     "192.168.10.11": ("master", "polls 192.168.10.21 and 2 more"),
     "192.168.10.12": ("engineering_station", "on 192.168.10.23"),
     "192.168.10.21": ("controller", "modbus requests of 4 clients"),
-    "192.168.10.22": ("controller", "modbus requests of 3 clients"),
+    "192.168.10.22": ("gateway", "modbus requests of 3 clients, as 2 units"),
     "192.168.10.23": ("controller", "s7comm requests of 4 clients"),
     "192.168.10.24": ("outstation", "dnp3 requests of 2 clients"),
     "192.168.10.66": ("scanner", "conversations that nobody answered"),
@@ -121,7 +143,8 @@ def test_controllers_are_what_they_are_in_every_capture(name):
     for address, row in rows(reading(PCAPS / name)).items():
         last = int(address.rsplit(".", 1)[1])
         if 21 <= last <= 24:
-            assert row["role"] == ("outstation" if last == 24 else "controller"), (address, row["reason"])
+            roles = {22: ("controller", "gateway"), 24: ("outstation",)}.get(last, ("controller",))
+            assert row["role"] in roles, (address, row["reason"])
         else:
             assert row["role"] in ("master", "client", "engineering_station"), (address, row["reason"])
 
