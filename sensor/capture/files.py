@@ -16,7 +16,7 @@ from sensor.capture.block import Block
 from sensor.capture.merge import Turn, merge
 from sensor.capture.raw import Raw
 from sensor.capture.reader import CHUNK, LOOK, Reader, Unreadable, reason
-from sensor.capture.source import Source
+from sensor.capture.source import Source, printable
 
 MAX_OPEN: Final = 64  # files held open at once: far below the usual limit of 1024; more are opened for each read
 MERGE_MEMORY: Final = 64 * 1024 * 1024  # bytes for pieces of files that are read side by side
@@ -28,7 +28,7 @@ class Skipped:
     """A path that gave no frames, and why."""
 
     def __init__(self, path: str, why: str, asked: bool) -> None:
-        self.path = path
+        self.path = printable(path)
         self.why = why
         self.asked = asked  # named by the user, not found in a folder
 

@@ -38,7 +38,7 @@ class Turn:
         """Open the file and stand before its first frame; False when it has none."""
         self.begun = True
         try:
-            self.raw = Raw(self.source.path, self.keep)
+            self.raw = Raw(self.source.file, self.keep)
             self.reader = Reader(self.source, self.raw, self.chunk)
         except (OSError, Unreadable) as error:
             self.source.hurt(reason(error))

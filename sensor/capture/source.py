@@ -4,6 +4,7 @@ The rule it lives by: whatever a file says about itself is bounded here, and not
 and a counter.
 """
 
+import os
 from typing import Final
 
 from mypy_extensions import i64
@@ -21,7 +22,8 @@ class Source:
 
     def __init__(self, number: i64, path: str, size: i64) -> None:
         self.number = number  # its index: `Block.source`
-        self.path = path  # "-": standard input
+        self.file = path  # as it is opened; "-": standard input
+        self.path = printable(path)  # as it is told, everywhere
         self.size = size  # bytes as it lies, packed; 0: unknown
         self.begin()
 
@@ -82,3 +84,8 @@ class Source:
             self.comments.append(text)
         else:
             self.odd("further comments", 1)
+
+
+def printable(path: str) -> str:
+    """Return a file's name as text that can be written anywhere: bytes that are not UTF-8 as backslash escapes."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")

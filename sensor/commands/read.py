@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from sensor import build
 from sensor import config as configuration
+from sensor.commands import targets
 from sensor.commands.beside import Beside
 from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
 from sensor.config import ConfigError
@@ -81,8 +82,10 @@ def run(options: argparse.Namespace) -> int:
     settings = reading_options(options)
     if options.ship:
         check_shipping(options, settings)
-    for path in (options.alerts, options.messages):
-        check_place(path)
+    written = {"--alerts": options.alerts, "--messages": options.messages, "--db": options.db}
+    targets.check(options.captures, written)
+    if options.json and str(options.messages) == targets.STANDARD:
+        raise ConfigError("--json and --messages - both want standard output; give --messages a file")
     reading = Reading(options.captures, settings)
     beside = Beside(options.db, options.config) if options.ship else None
     gc.freeze()
@@ -98,16 +101,6 @@ def run(options: argparse.Namespace) -> int:
     reading.close()
     shipped = beside.finish() if beside is not None else OK
     return exit_code(reading) or (PARTLY if shipped else OK)
-
-
-def check_place(path: pathlib.Path | None) -> None:
-    """Raise ConfigError where a file could not be written."""
-    if path is None or str(path) == "-":
-        return
-    if path.is_dir():
-        raise ConfigError(f"{path}: is a directory; expected a file")
-    if not path.parent.is_dir():
-        raise ConfigError(f"{path}: the directory it should be in is not there")
 
 
 def check_shipping(options: argparse.Namespace, settings: Options) -> None:
@@ -172,7 +165,7 @@ def tell(options: argparse.Namespace, reading: Reading, seconds: float) -> None:
 def write_messages(reading: Reading, path: pathlib.Path) -> None:
     """Write every message as a JSON line, to a file or to standard output."""
     with contextlib.ExitStack() as stack:
-        out = sys.stdout.buffer if str(path) == "-" else stack.enter_context(path.open("wb"))
+        out = sys.stdout.buffer if str(path) == targets.STANDARD else stack.enter_context(path.open("wb"))
         for message in reading:
             out.write(lines.line(message, reading.files))
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import gzip
 import io
 import json
 import os
@@ -309,7 +310,7 @@ WRONG = {
     "absent-config": ("--config", pathlib.Path.exists, "No such file"),
     "text-as-db": ("--db", lambda path: path.write_text("hello, this is not a database at all" * 100), "database"),
     "other-db": ("--db", database_of_somebody_else, "something else"),
-    "folder-as-db": ("--db", lambda path: path.mkdir(), "folder"),
+    "folder-as-db": ("--db", lambda path: path.mkdir(), "directory"),
     "folder-as-alerts": ("--alerts", lambda path: path.mkdir(), "directory"),
     "folder-as-messages": ("--messages", lambda path: path.mkdir(), "directory"),
 }
@@ -329,6 +330,51 @@ def test_a_mistake_is_told_and_nothing_is_done(what, run, tmp_path):
     assert "Traceback" not in err
     assert before is None or path.read_bytes() == before
     assert not (tmp_path / "made.db").exists()
+
+
+@pytest.mark.parametrize("option", ["--alerts", "--messages", "--db"])
+@pytest.mark.parametrize("which", ["itself", "link", "twin", "packed", "other"])
+def test_a_capture_is_never_written_over(option, which, run, tmp_path):
+    capture, target = tmp_path / "evidence.pcapng", tmp_path / which
+    capture.write_bytes(STOP.read_bytes())
+    if which == "itself":
+        target = capture
+    elif which == "link":
+        target.symlink_to(capture)
+    elif which == "twin":
+        target.hardlink_to(capture)
+    else:
+        target.write_bytes(gzip.compress(PLANT.read_bytes()) if which == "packed" else PLANT.read_bytes()[:4])
+    before = target.read_bytes()
+    code, out, err = run("read", capture, "--quiet", option, target)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{option} {target}: is a capture" in err
+    assert capture.read_bytes() == STOP.read_bytes()
+    assert target.read_bytes() == before
+    assert len(list(tmp_path.iterdir())) == (1 if which == "itself" else 2)
+
+
+def test_two_outputs_are_two_files(run, tmp_path):
+    path = tmp_path / "both"
+    path.touch()
+    assert "by --alerts already" in run("read", STOP, "--alerts", path, "--messages", path)[2]
+    code, out, err = run("read", STOP, "--json", "--messages", "-")
+    assert (code, out, err.count("\n")) == (2, "", 1)
+
+
+def test_a_name_that_is_not_utf_8_is_told_as_one_that_is(run, tmp_path):
+    capture = tmp_path / os.fsdecode(b"pumpe-\xfc.pcapng")
+    capture.write_bytes(STOP.read_bytes())
+    told = f"{tmp_path}/pumpe-\\xfc.pcapng"
+    db, alerts, messages = (tmp_path / name for name in ("x.db", "a.jsonl", "m.jsonl"))
+    code, out, err = run("read", capture, "--json", "--db", db, "--alerts", alerts, "--messages", messages)
+    assert (code, err) == (0, "")
+    assert json.loads(out)["captures"][0]["path"] == told
+    assert {json.loads(line)["file"] for line in messages.read_text().splitlines()} == {told}
+    assert json.loads(alerts.read_text().splitlines()[0])["ot"]["evidence"]["file"][0] == told
+    with Reader(db) as reader:
+        assert next(reader.rows("captures"))["path"] == told
+    assert "pumpe-\\xfc" in run("read", capture)[1]
 
 
 @pytest.mark.parametrize("arguments", [(), ("read",), ("reed", "x"), ("read", "x", "--top", "many"), ("assets",)])
