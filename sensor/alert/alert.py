@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from sensor.detect.detector import Match
 from sensor.detect.event import ECS_OUTCOMES, Frame
-from sensor.detect.rule import OUTCOMES, SEVERITY, Rule, render, short, text_of
+from sensor.detect.rule import OUTCOMES, SEVERITY, Rule, render, short
 from sensor.flow.community import community_id
 from sensor.flow.flow import Flow
 
@@ -128,11 +128,10 @@ def begin(match: Match) -> Alert:
         "1",
         match.rule.id,
         *match.key,
-        *(text_of(fields.get(name)) for name in ("ot.site", "ot.segment", "ot.vlan", "ot.tunnel")),
         *(f"{frame.number}@{frame.time}" for frame in first),
         str(match.time),
     )
-    number = hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
+    number = hashlib.blake2b("\x1f".join(parts).encode("utf-8", "replace"), digest_size=16).hexdigest()
     return Alert(number, match.rule, match.key, match.time, match.time, fields)
 
 

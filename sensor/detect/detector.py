@@ -26,7 +26,7 @@ from sensor.detect.event import (
     is_dear,
     kind_of,
 )
-from sensor.detect.rule import Rule, key_of, text_of
+from sensor.detect.rule import PLACE, Rule, key_of, text_of
 from sensor.detect.ruleset import RuleSet
 
 MAX_KINDS: Final = 4096  # protocols times operations are a few hundred; hostile ones end here
@@ -39,7 +39,7 @@ class Match:
     """A rule holds: for what, when, on which evidence."""
 
     rule: Rule
-    key: tuple[str, ...]  # what makes one alert of many matches
+    key: tuple[str, ...]  # what makes one alert of many matches, and the network
     sighting: Sighting
     fired: Fired | None = None  # of a correlation
 
@@ -239,7 +239,7 @@ def common(event: dict[str, Any], group_by: tuple[str, ...]) -> dict[str, Any]:
     """Return what every event of a correlation's group shares: the group's fields, and what goes with an end."""
     ends = [end for end in ("source", "destination") if {f"{end}.ip", f"{end}.address"} & set(group_by)]
     prefixes = tuple([f"{end}." for end in ends] + [f"ot.{end}." for end in ends] + ["network.", "event."])
-    places = ("@timestamp", "ot.site", "ot.segment", "ot.vlan", "ot.tunnel", *group_by)
+    places = ("@timestamp", *PLACE, *group_by)
     ports = ("source.port", "destination.port")
     return {
         name: value

@@ -15,6 +15,8 @@ from sensor.detect.event import EXCHANGE, Kind
 SEVERITY: Final = {"informational": 5, "low": 21, "medium": 47, "high": 73, "critical": 99}
 
 DEFAULT_GROUP: Final = ("source.address", "destination.address", "ot.unit", "ot.operation")
+# Part of every key: one address in two segments, VLANs or tunnels is two machines.
+PLACE: Final = ("ot.site", "ot.segment", "ot.vlan", "ot.tunnel")
 SLOT: Final = re.compile(r"\{([^{}]*)\}")
 
 # Short words a sentence may use besides any field's full name.
@@ -90,8 +92,8 @@ class Rule:
 
 
 def key_of(event: dict[str, Any], fields: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the values of some fields as a key; lists are joined."""
-    return tuple([text_of(event.get(field)) for field in fields])
+    """Return the values of some fields and the network as a key; lists are joined."""
+    return tuple([text_of(event.get(field)) for field in (*fields, *PLACE)])
 
 
 def text_of(value: Any) -> str:

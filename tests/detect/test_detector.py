@@ -3,7 +3,8 @@
 import pytest
 from made import SECOND, behaviour, finding, rule_text, ruleset, talk
 
-from sensor.contract import REFUSED, Target
+from sensor.behaviour.behaviour import Behaviour
+from sensor.contract import REFUSED, Endpoint, Network, Target
 from sensor.detect import acquaintance
 from sensor.detect.context import Context
 from sensor.detect.detector import MAX_VERDICTS, Detector
@@ -348,3 +349,19 @@ def test_verdicts_of_codes_somebody_makes_up_are_bounded(tmp_path):
     for code in range(10 * MAX_VERDICTS):
         assert detector.see(finding(of, outcome=REFUSED, code=code))
     assert len(of.verdicts) <= MAX_VERDICTS
+
+
+def elsewhere(segment, vlan):
+    """Make a finding between the same addresses in another segment or VLAN."""
+    network = Network(1, "works", segment, vlan, "")
+    client, server = (Endpoint(number, network, bytes((10, 0, 0, number)), f"10.0.0.{number}") for number in (1, 2))
+    return finding(Behaviour(client, server, "words", "write", "write", "1", [Target("cell", 7, 7)], False))
+
+
+def test_the_same_addresses_elsewhere_are_other_machines(tmp_path):
+    texts = [rule_text(), correlation("event_count", "[a-rule]", "  condition: {gte: 3}\n  generate: true")]
+    detector = Detector(ruleset(tmp_path, *texts))
+    places = [("cell 1", "10"), ("cell 1", "20"), ("cell 2", "10")]
+    found = [match for place in places for match in detector.see(elsewhere(*place))]
+    assert all(match.fired is None for match in found)
+    assert len({match.key for match in found}) == len(detector.correlations[0].groups) == 3
