@@ -68,14 +68,14 @@ def spread(numbers: Sequence[float], form: str) -> str:
     return f"{statistics.median(numbers):{form}} ({min(numbers):{form}}-{max(numbers):{form}})"
 
 
-def parts(kind: str, packets: int, medians: Mapping[str, float]) -> Table:
-    """Return the table of the line's folders; `medians`: CPU seconds with everything up to each of them."""
-    table = Table(title=f"{kind}: where the time goes", box=box.MARKDOWN, title_justify="left")
+def parts(kind: str, packets: int, least: Mapping[str, float]) -> Table:
+    """Return the table of the line's folders; `least`: CPU seconds with everything up to each of them."""
+    table = Table(title=f"{kind}: where the time goes (least of all rounds, without the start)", box=box.MARKDOWN, title_justify="left")
     table.add_column("folder")
     for name in ("ns a packet", "share", "up to here, thousand packets per CPU second"):
         table.add_column(name, justify="right")
-    before, last = 0.0, list(medians.values())[-1]
-    for stage, seconds in medians.items():
+    before, last = 0.0, list(least.values())[-1]
+    for stage, seconds in least.items():
         own = seconds - before
         table.add_row(stage, f"{own / packets * 1e9:,.0f}", f"{own / last:.0%}", f"{packets / seconds / 1e3:,.0f}")
         before = seconds
