@@ -23,6 +23,7 @@ $(VENV)/installed: $(shell find sensor rules -type f -not -name '*.pyc') setup.p
 install: $(VENV)/installed ## install into .venv, compiled where a C compiler is there (OTSENSOR_PURE=1: as it is)
 
 run: install ## set up, then read the plant of pcaps/ into plant.db
+	@rm -f plant.db plant.db-wal plant.db-shm
 	@$(BIN)/otsensor read pcaps/plant.pcapng --db plant.db
 
 test: install ## set up, then run the tests on the installed package and on the source tree

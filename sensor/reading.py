@@ -138,9 +138,32 @@ class Reading:
         return any(source.damage for source in self.captures.sources)
 
     def rows(self, kind: str) -> list[dict[str, Any]]:
-        """Return one kind of the store's rows: assets, behaviours, alerts, flows, oddities, captures, facts ..."""
+        """Return what this run has found, of one kind: assets, behaviours, alerts, flows, oddities, captures ..."""
         store = self.run().store
-        return list(Reader(store.path or pathlib.Path("temporary store"), store.database).rows(kind))
+        found = list(self._reader().rows(kind, None if kind == "alerts" else store.run))
+        if kind == "assets":
+            heard = {asset.identity(): asset for asset in self.assets}
+            return [
+                {**row, "first_time": heard[row["id"]].first_time, "last_time": heard[row["id"]].last_time}
+                for row in found
+                if row["id"] in heard
+            ]
+        if kind == "alerts":  # a row keeps the run that saw most of it
+            raised = self.recorder.raised
+            return [{**row, **as_raised(raised[row["id"]])} for row in found if row["id"] in raised]
+        return found
+
+    def read_before(self) -> list[str]:
+        """Return the captures that an earlier run has read into this database: the same file, or the same content."""
+        reader = self._reader()
+        known = [row for row in reader.rows("captures") if row["run"] != self.store.run and row["frames"]]
+        paths = {row["path"] for row in known} - {"-"}
+        contents = {content(row) for row in known}
+        return [row["path"] for row in self.rows("captures") if row["path"] in paths or content(row) in contents]
+
+    def _reader(self) -> Reader:
+        store = self.store
+        return Reader(store.path or pathlib.Path("temporary store"), store.database)
 
     def frames_by_kind(self) -> dict[str, int]:
         """Return the frames of all files by kind; they add up to the frames read."""
@@ -188,6 +211,17 @@ class Reading:
         """Every counter of the line by name: nothing is dropped without one."""
         line = self.run().line
         return {**(line.counts() if line is not None else {}), **self.recorder.counts()}
+
+
+def as_raised(alert: Alert) -> dict[str, Any]:
+    """Return what of an alert differs from run to run."""
+    names = ("state", "revision", "count", "first_time", "last_time", "sentence")
+    return {name: getattr(alert, name) for name in names}
+
+
+def content(row: dict[str, Any]) -> tuple[int, ...]:
+    """Return what tells a capture from others, whatever it is called and however it is packed."""
+    return tuple(row[name] for name in ("frames", "bytes", "first_time", "last_time"))
 
 
 def read(

@@ -77,6 +77,11 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
         name = reading.options.db
         hint = f"Kept in {name}: look closer with otsensor assets|behaviours|alerts|flows --db {name}"
         out.print(tables.safe(hint), style="dim", soft_wrap=True)
+        before = reading.read_before()
+        if before:
+            names = f"{before[0]} was" if len(before) == 1 else f"{len(before):,} of these captures were"
+            told = f"{names} read before into {name}: counts add up there"
+            out.print(tables.safe(told), style="dim", soft_wrap=True)
 
 
 def tell_troubles(reading: Reading, *, slow: bool) -> None:

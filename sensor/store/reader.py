@@ -34,15 +34,15 @@ SAME: Final = ("id", *(column.split()[0] for column in tables.PLACE), "client", 
 HOW: Final = (("count", "sum"), ("sum", "sum"), ("min", "min"), ("max", "max"), ("buckets", "sum_list"))
 
 
-def added_up() -> str:
-    """Return the statement that adds up the behaviours of all runs."""
+def added_up(of: str) -> str:
+    """Return the statement that adds up the behaviours of all runs, or of those that `of` (a WHERE) names."""
     columns = [*SAME, "widest(targets) AS targets", "max(ranged) AS ranged", "sum(count) AS count"]
     columns += ["min(first_time) AS first_time", "max(last_time) AS last_time"]
     columns += ["sum_map(outcomes) AS outcomes", "sum_map(codes) AS codes"]
     for name in ("latency", "interval"):
         columns += [f"{how}({name}_{what}) AS {name}_{what}" for what, how in HOW]
     order = "count DESC, client, server, operation, id"
-    return f"SELECT {', '.join(columns)} FROM behaviours GROUP BY id ORDER BY {order}"  # noqa: S608  # our own names
+    return f"SELECT {', '.join(columns)} FROM behaviours {of} GROUP BY id ORDER BY {order}"  # noqa: S608  # our own names
 
 
 class Reader:
@@ -56,17 +56,20 @@ class Reader:
         for name, aggregate in (("widest", Widest), ("sum_map", SumMap), ("sum_list", SumList)):
             self.database.create_aggregate(name, 1, aggregate)  # type: ignore[arg-type]
 
-    def rows(self, kind: str) -> Iterator[dict[str, Any]]:
-        """Return the rows of one kind: "behaviours" or one of KINDS."""
+    def rows(self, kind: str, run: int | None = None) -> Iterator[dict[str, Any]]:
+        """Return the rows of one kind: "behaviours" or one of KINDS; those of one run where the kind has runs."""
         if kind == "behaviours":
-            yield from self.behaviours()
+            yield from self.behaviours(run)
             return
         table, statement = KINDS[kind]
+        if run is not None and "run" in table.names:
+            statement = statement.replace(" ORDER BY", f" WHERE run = {int(run)} ORDER BY")
         yield from self._select(statement, table.json)
 
-    def behaviours(self) -> Iterator[dict[str, Any]]:
-        """Return each behaviour with the statistics of all runs added up, the most frequent first."""
-        for row in self._select(added_up(), tables.BEHAVIOURS.json):
+    def behaviours(self, run: int | None = None) -> Iterator[dict[str, Any]]:
+        """Return each behaviour, the most frequent first; without `run`, the statistics of all runs added up."""
+        statement = added_up(f"WHERE run = {int(run)}" if run is not None else "")
+        for row in self._select(statement, tables.BEHAVIOURS.json):
             row["ranged"] = bool(row["ranged"])
             row["target"] = ", ".join(target_text(*target) for target in row["targets"])
             for name in ("latency", "interval"):

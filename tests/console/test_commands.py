@@ -127,6 +127,35 @@ def test_alerts_are_appended_as_lines_whose_every_field_is_declared(run, tmp_pat
     assert path.read_text().startswith(once)
 
 
+def test_a_second_reading_shows_itself_and_adds_up_in_the_database(run, tmp_path):
+    path, cut = tmp_path / "two.db", tmp_path / "cut.pcapng"
+    cut.write_bytes(PLANT.read_bytes()[:-7])
+    assert "damaged" in run("read", cut, "--db", path)[2]
+    alone = json.loads(run("read", PLANT, "--json")[1])
+    code, out, err = run("read", PLANT, "--json", "--db", path)
+    assert (code, err) == (0, "")
+    again = json.loads(out)
+    for kind in ("captures", "behaviours", "assets", "oddities"):
+        own = ("run", "sequence", "revision")
+        assert [{k: v for k, v in row.items() if k not in own} for row in again[kind]] == [
+            {k: v for k, v in row.items() if k not in own} for row in alone[kind]
+        ], kind
+    assert [row["id"] for row in again["alerts"]] == [row["id"] for row in alone["alerts"]]
+    code, out, err = run("read", PLANT, "--db", path)
+    assert (code, err) == (0, "")
+    assert f"read before into {path}: counts add up there" in out
+    assert "read before" not in run("read", STOP, "--db", path)[1]
+    stop = [json.loads(run("read", STOP, "--json", *db)[1]) for db in ((), ("--db", path))]
+    assert [[row["sentence"] for row in found["alerts"]] for found in stop] == [
+        [row["sentence"] for row in stop[0]["alerts"]]
+    ] * 2
+    assert len(stop[0]["alerts"]) < len(alone["alerts"])
+    added = sum(
+        json.loads(line)["count"] for line in run("behaviours", "--db", path, "--format", "json")[1].splitlines()
+    )
+    assert added > 2 * sum(row["count"] for row in alone["behaviours"])
+
+
 @pytest.mark.parametrize("kind", sorted(listing.KINDS))
 def test_a_listing_says_the_same_in_each_form(kind, db, run):
     _, table, _ = run(kind, "--db", db)
