@@ -70,7 +70,11 @@ def spread(numbers: Sequence[float], form: str) -> str:
 
 def parts(kind: str, packets: int, least: Mapping[str, float]) -> Table:
     """Return the table of the line's folders; `least`: CPU seconds with everything up to each of them."""
-    table = Table(title=f"{kind}: where the time goes (least of all rounds, without the start)", box=box.MARKDOWN, title_justify="left")
+    table = Table(
+        title=f"{kind}: where the time goes (least of all rounds, without the start)",
+        box=box.MARKDOWN,
+        title_justify="left",
+    )
     table.add_column("folder")
     for name in ("ns a packet", "share", "up to here, thousand packets per CPU second"):
         table.add_column(name, justify="right")
