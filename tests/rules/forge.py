@@ -9,6 +9,7 @@ import struct
 
 HERE = pathlib.Path(__file__).parent / "captures"
 CLIENT, SERVER = "192.0.2.66", "192.0.2.21"
+REGULAR = "192.0.2.10"  # who polls the server
 START = 1_700_000_000
 SYN, ACK, PUSH, FIN = 0x02, 0x10, 0x08, 0x01
 
@@ -37,9 +38,9 @@ def frame(source, destination, ports, numbers, flags, payload=b""):
     return macs + b"\x08\x00" + ip + tcp + payload
 
 
-def conversation(port, *said):
+def conversation(port, *said, client=CLIENT):
     """Return the frames of a conversation: `said` is what client (">") and server ("<") say, in order."""
-    ends = {">": (CLIENT, SERVER, (40000, port)), "<": (SERVER, CLIENT, (port, 40000))}
+    ends = {">": (client, SERVER, (40000, port)), "<": (SERVER, client, (port, 40000))}
     sent = {">": 1000, "<": 5000}
     frames = []
 
@@ -99,11 +100,23 @@ def captures():
     first, second = "< 0001 0000 0007 01 03 04 00010002", "< 0001 0000 0007 01 03 04 270f270f"
     polls = [f"{line[0]} {number:04x} {line[6:]}" for number in range(2, 6) for line in (question, first)]
     junk = [f"> {bytes([0x80 + n] * 24).hex()}" for n in range(4)]
+    file_write = "0001 0000 000c 01 15 09 06 0004 0007 0001 1234"
     return {
         "forged-modbus-answers.pcap": conversation(502, *polls, question, first, second),
         "forged-illegible.pcap": conversation(502, *polls, *junk),
         "forged-s7-password.pcap": conversation(
             102, *COTP_CONNECT, *SETUP, *user_data(5, 1, "ff090008 0102030405060708", "d602")
+        ),
+        "forged-modbus-file-write.pcap": [
+            *conversation(502, *polls, client=REGULAR),
+            *conversation(502, f"> {file_write}", f"< {file_write}"),
+        ],
+        "forged-s7-stop-reported.pcap": conversation(
+            102,
+            *COTP_CONNECT,
+            *SETUP,
+            "< 0300 0019 02f0 80 3207 0000 0000 0008 0000 0001 0010 1000 0000 00",
+            client=REGULAR,
         ),
         "forged-s7-memory-reset.pcap": conversation(102, *COTP_CONNECT, *SETUP, *user_data(1, 12, "0a000000")),
         "forged-host-scan.pcap": [
