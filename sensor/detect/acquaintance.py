@@ -2,12 +2,15 @@
 
 The rule it lives by: a server's regular clients show themselves soon, because they poll. Whoever first speaks to it
 later is a newcomer for a day; so is, in the first seconds, whoever has not repeated himself while another client polls
-already. Where there is nothing to compare with, nobody is a newcomer.
+already. Where there is nothing to compare with, nobody is a newcomer; nor is, whose connection was open before the
+capture began: a slow poller may first be heard minutes later.
 """
 
 from typing import Final
 
 from sensor.behaviour.behaviour import Behaviour
+from sensor.contract import Conversation
+from sensor.flow.flow import NONE, Flow
 
 SETTLING_NS: Final = 10_000_000_000  # longer than nearly every poll cycle
 ACQUAINTED_NS: Final = 24 * 3600 * 1_000_000_000  # somebody has looked at the alert by then
@@ -37,13 +40,13 @@ class Server:
 class Pair:
     """One client of one server in one protocol."""
 
-    def __init__(self, server: Server, client: int, first_time: int, *, late: bool) -> None:
+    def __init__(self, server: Server, client: int, first_time: int, *, late: bool, regular: bool) -> None:
         self.server = server
         self.client = client
         self.first_time = first_time
         self.late = late  # it came after the server's regular clients were known
         self.newcomer = late
-        self.regular = False
+        self.regular = regular
         self.watched: list[Behaviour] = []
         server.clients += 1
 
@@ -77,7 +80,7 @@ class Acquaintances:
         self.pairs: dict[tuple[int, int, str], Pair] = {}
         self.pairs_refused = 0
 
-    def meet(self, behaviour: Behaviour, time: int, *, new: bool) -> int:
+    def meet(self, behaviour: Behaviour, talk: Conversation, time: int, *, new: bool) -> int:
         """Take one exchange of a behaviour; return the client's standing with the server."""
         client, server, protocol = behaviour.client.number, behaviour.server.number, behaviour.protocol
         pair = self.pairs.get((client, server, protocol))
@@ -87,10 +90,17 @@ class Acquaintances:
                 known = Server(time)
                 if len(self.servers) < MAX_PAIRS:
                     self.servers[server, protocol] = known
-            pair = Pair(known, client, time, late=time - known.first_time > self.settling_ns)
+            joined = joined_midway(talk)
+            late = not joined and time - known.first_time > self.settling_ns
+            pair = Pair(known, client, time, late=late, regular=joined)
             if len(self.pairs) < MAX_PAIRS:
                 self.pairs[client, server, protocol] = pair
             else:
                 self.pairs_refused += 1
         pair.take(behaviour, new=new)
         return pair.standing(time)
+
+
+def joined_midway(talk: Conversation) -> bool:
+    """Say whether a TCP connection was open before it was first seen: neither side's SYN was."""
+    return isinstance(talk, Flow) and talk.state != NONE and talk.forth.start < 0 and talk.back.start < 0

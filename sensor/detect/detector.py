@@ -110,7 +110,7 @@ class Detector:
     def see(self, finding: Finding) -> list[Match]:
         """Take a new behaviour or a significant exchange; return what matched."""
         behaviour, time = finding.behaviour, finding.time()
-        standing = self.acquaintances.meet(behaviour, time, new=bool(finding.news))
+        standing = self.acquaintances.meet(behaviour, finding.talk, time, new=bool(finding.news))
         return self.first(finding, standing) if finding.news else self.again(finding, standing)
 
     def first(self, finding: Finding, standing: int) -> list[Match]:

@@ -9,6 +9,7 @@ from sensor.detect import acquaintance
 from sensor.detect.context import Context
 from sensor.detect.detector import MAX_VERDICTS, Detector
 from sensor.detect.event import Frame
+from sensor.flow.flow import CLOSED, ESTABLISHED, MID_STREAM, NONE, Flow
 
 
 def matched(tmp_path, detection, *findings, context=None):
@@ -162,13 +163,15 @@ def test_a_rule_is_not_asked_about_what_cannot_concern_it(tmp_path):
     assert [match.rule.name for match in detector.flow(talk(), SECOND)] == ["e"]
 
 
+STANDING = (
+    rule_text("sel: {ot.source.late: true}\ncondition: sel", number=1, name="late"),
+    rule_text("sel: {ot.source.newcomer: true}\ncondition: sel", number=2, name="newcomer"),
+)
+
+
 def standing(tmp_path):
     """Return a function that tells whether a client is late, and a newcomer, at each finding."""
-    texts = [
-        rule_text("sel: {ot.source.late: true}\ncondition: sel", number=1, name="late"),
-        rule_text("sel: {ot.source.newcomer: true}\ncondition: sel", number=2, name="newcomer"),
-    ]
-    detector = Detector(ruleset(tmp_path, *texts))
+    detector = Detector(ruleset(tmp_path, *STANDING))
     return lambda *given, **more: {match.rule.name for match in detector.see(finding(*given, **more))}
 
 
@@ -194,6 +197,29 @@ def test_who_does_not_repeat_himself_while_another_polls_is_a_newcomer_at_once(t
     assert told(client=3, time=5 * SECOND, news="target", target=Target("cell", 2, 2)) == {"newcomer"}
     assert told(poll, time=5 * SECOND) == told(slow, time=6 * SECOND) == set()
     assert told(client=1, operation="write", time=6 * SECOND, news="operation") == set()
+
+
+@pytest.mark.parametrize(
+    ("state", "start", "expected"),
+    [
+        (MID_STREAM, -1, set()),
+        (CLOSED, -1, set()),
+        (ESTABLISHED, 1000, {"late", "newcomer"}),
+        (NONE, -1, {"late", "newcomer"}),
+    ],
+)
+def test_whose_connection_was_open_before_the_capture_is_no_newcomer(tmp_path, state, start, expected):
+    detector = Detector(ruleset(tmp_path, *STANDING))
+    poll = behaviour(client=1, action="read")
+    detector.see(finding(poll, time=SECOND, news="client"))
+    poll.count = acquaintance.REGULAR
+    found = set()
+    for time in (30, 60):
+        one = finding(client=3, time=time * SECOND, news="client" if time == 30 else "target")
+        one.talk = Flow(0, one.talk.opener, one.talk.answerer, b"")
+        one.talk.state, one.talk.forth.start = state, start
+        found |= {match.rule.name for match in detector.see(one)}
+    assert found == expected
 
 
 def test_the_context_is_asked_for_each_end(tmp_path):
