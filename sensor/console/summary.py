@@ -5,6 +5,7 @@ The rule it lives by: the worst stands last, where the eye is when the prompt co
 
 from __future__ import annotations
 
+import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -102,6 +103,7 @@ def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd:
 
 
 def console(*, to_stderr: bool = False) -> Console:
-    """Return the terminal: as wide as it is, 140 columns where there is none."""
+    """Return the terminal: as wide as it is or as COLUMNS says, 140 columns where there is none."""
     made = Console(stderr=to_stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=to_stderr, highlight=False, width=max(made.width, 140))
+    told = made.is_terminal or os.environ.get("COLUMNS", "").isdigit()
+    return made if told else Console(stderr=to_stderr, highlight=False, width=140)

@@ -3,5 +3,13 @@
 import pathlib
 import sys
 
+import pytest
+
 sys.path.append(str(pathlib.Path(__file__).parents[2]))
 from tests.line.conftest import rules_once  # noqa: F401  # a fixture for the tests here too
+
+
+@pytest.fixture(autouse=True)
+def as_wide_as_without_a_terminal(monkeypatch):
+    """However wide the terminal of whoever runs the tests is."""
+    monkeypatch.delenv("COLUMNS", raising=False)

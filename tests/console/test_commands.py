@@ -7,6 +7,7 @@ import io
 import json
 import os
 import pathlib
+import re
 import signal
 import sqlite3
 import struct
@@ -17,6 +18,7 @@ import pytest
 
 from sensor import cli
 from sensor.commands import listing
+from sensor.console import views
 from sensor.store.reader import Reader
 from sensor.vocabulary import vocabulary
 from tests.line import line_kit
@@ -187,6 +189,23 @@ def test_fields_and_rules_are_listed(run):
     assert "did you mean modbus.function?" in err
     assert run("rules", "check")[0] == 0
     assert len(run("rules", "list", "--format", "csv")[1].splitlines()) > 40
+
+
+@pytest.mark.parametrize("width", [80, 100, 120, 140, 170])
+def test_a_table_is_legible_at_every_width(width, db, run, monkeypatch):
+    monkeypatch.setenv("COLUMNS", str(width))
+    with Reader(db) as reader:
+        rows = {kind: list(reader.rows(kind)) for kind in listing.KINDS}
+    for kind in listing.KINDS:
+        _, out, _ = run(kind, "--db", db)
+        assert max(map(len, out.splitlines())) <= width
+        assert "\u2026" not in out
+        words = set(out.split()) | set(re.sub(r":\d+ ", " ", out).split())
+        for row in rows[kind]:
+            ends = [row[end] for end in ("address", "client", "server", "opener", "answerer") if end in row]
+            counts = [f"{row['count']:,}"] if "count" in row else []
+            told = views.outcomes(row).plain if kind == "behaviours" else row.get("sentence", "")
+            assert {*ends, *counts, *(word for word in told.split() if len(word) <= 12)} <= words
 
 
 # --- What comes from the wire -------------------------------------------------------------------------
