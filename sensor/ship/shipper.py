@@ -9,11 +9,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
+from sensor.ship.claim import claim
 from sensor.ship.lane import Lane
 from sensor.ship.retention import Retention
 from sensor.store.database import StoreError
 
 if TYPE_CHECKING:
+    import io
     import pathlib
     from collections.abc import Callable, Mapping, Sequence
 
@@ -39,11 +41,14 @@ class Shipper:
         self.retention = Retention(path, limits, observer)
         self.tell = tell
         self.dropped: dict[str, int] = {}
+        self.path = path
+        self._claim: io.TextIOWrapper | None = None
         self._threads: list[threading.Thread] = []
         self._kept = 0.0
 
     def start(self) -> None:
-        """Start all lanes."""
+        """Start all lanes; raise StoreError when somebody else ships this store."""
+        self._claim = claim(self.path)
         for lane in self.lanes:
             thread = threading.Thread(target=lane.run, name=f"ship {lane.settings.name}", daemon=True)
             thread.start()
@@ -87,3 +92,5 @@ class Shipper:
             lane.stop()
         for thread in self._threads:
             thread.join(END_SECONDS)
+        if self._claim is not None:
+            self._claim.close()

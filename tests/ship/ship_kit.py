@@ -85,6 +85,7 @@ class Fake:
         self.refused_ids: set[str] = set()
         self.max_body = 1 << 30
         self.may_search = True
+        self.is_set_up = True
         self.tunnels: list[str] = []
         self.leads_to = ("", 0)
         fake = self
@@ -179,6 +180,9 @@ class Fake:
                      "caused_by": {"type": "illegal_argument_exception", "reason": "it is no number"}}  # fmt: skip
             return {kind: {"status": 400, "error": error}}
         if kind == "create":
+            if not self.is_set_up:
+                error = {"type": "index_not_found_exception", "reason": "require_data_stream"}
+                return {kind: {"status": 404, "error": error}}
             if any((self.generation, name, identity) == known[:3] for known in self.history):
                 return {kind: {"status": 409, "error": {"type": "version_conflict_engine_exception"}}}
             self.history.append((self.generation, name, identity, document))
@@ -252,6 +256,13 @@ class Fake:
         identity = items[0]["create"]["_id"]
         self.history = [known for known in self.history if known[2] != identity]
         items[0]["create"]["failure_store"] = "used"
+        self.answer(handler, 200, {"items": items})
+
+    def dropped(self, handler, body):
+        items = self.execute(body)
+        identity = items[0]["create"]["_id"]
+        self.history = [known for known in self.history if known[2] != identity]
+        items[0]["create"].update(status=200, result="noop")
         self.answer(handler, 200, {"items": items})
 
     def large(self, handler, body):

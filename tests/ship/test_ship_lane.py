@@ -15,6 +15,7 @@ from ship_kit import OBSERVER, alert, fill, shipped
 import sensor
 from sensor import cli
 from sensor.ship import lane as lanes
+from sensor.ship.claim import claim
 from sensor.ship.destination import Destination, Filter, Sent, Settings, SettingsError, Unreachable
 from sensor.ship.lane import Lane
 from sensor.ship.outbox import Outbox
@@ -246,6 +247,22 @@ def test_it_goes_on_until_it_is_told_to_end(path, config):
     process.send_signal(signal.SIGTERM)
     assert finished(process)[0] == 0
     assert [document["event"]["sequence"] for document in lines(config)] == list(range(1, 14))
+
+
+def test_a_store_is_shipped_by_one_process_at_a_time(path, config):
+    held = claim(path)
+    code, _, err = finished(otsensor("ship", "--db", path, "--config", config, "--once"))
+    assert code == 2
+    assert f"is being shipped by process {os.getpid()}; expected one shipper for each store" in err
+    held.close()
+    assert finished(otsensor("ship", "--db", path, "--config", config, "--once"))[0] == 0
+    process = otsensor("ship", "--db", path, "--config", config)
+    ends = time.monotonic() + 20
+    while str(process.pid) not in path.with_name("plant.db-shipper").read_text() and time.monotonic() < ends:
+        time.sleep(0.02)
+    process.kill()
+    process.communicate()
+    claim(path).close()
 
 
 def test_beside_a_reading_everything_is_shipped_at_its_end(pcaps, tmp_path, config):

@@ -44,6 +44,7 @@ class Elasticsearch(Destination):
         self.namespace: str = settings.values["namespace"]
         self.doubtful = DOUBTFUL  # of so many of the next items it is not known whether they have arrived
         self.may_look_up = True
+        self.is_set_up = False  # the history takes documents: the templates are there, also the states'
         self.there: set[str] = set()  # ids of history documents that arrived, of items that are not settled
         self.limit = MAX_BODY
         self.found = {"looked_up": 0, "already_there": 0, "created": 0, "retried": 0, "lookups_refused": 0}
@@ -52,15 +53,23 @@ class Elasticsearch(Destination):
         """Send what fits into one request."""
         if self.doubtful > 0:
             self.look_up(items)
+        sent = self.attempt(items)
+        if not self.is_set_up and self.there:
+            self.is_set_up = True
+            sent = self.attempt(items)  # now with the states
+        return sent
+
+    def attempt(self, items: Sequence[Item]) -> Sent:
+        """Send one request, and return how far the items are settled by it."""
         lines, taken, asked = self.request(items)
-        if not lines:
-            return self.settled(items[:taken], {})
-        verdicts = self.answered(lines, asked)
+        verdicts = self.answered(lines, asked) if lines else {}
         if verdicts is None:  # too large: half of it next time
             if taken == 1:
                 return Sent(1, [(items[0], "the server takes no request of this size")])
             self.limit = max(sum(map(len, lines)) // 2, 1)
-            return Sent(0, retry_after=0.0)
+            return Sent(0)
+        if not self.is_set_up and self.there:
+            return Sent(0)
         return self.settled(items[:taken], verdicts)
 
     # --- What is sent ---------------------------------------------------------------------------------
@@ -89,7 +98,8 @@ class Elasticsearch(Destination):
             index = data_stream(item.stream, self.namespace)
             action = {"create": {"_index": index, "_id": document_id(item), "require_data_stream": True}}
             lines += [orjson.dumps(action), orjson.dumps(stamped(item, now, self.namespace))]
-        newest = state(item) if is_newest else None
+        # A state must never make its index without our template: whether that is there, the history shows.
+        newest = state(item) if is_newest and self.is_set_up else None
         if newest is not None:
             index = state_index(newest.kind, self.namespace)
             versioned = {"version": newest.version, "version_type": "external"}
@@ -157,7 +167,7 @@ class Elasticsearch(Destination):
             found |= self.present(data_stream(stream, self.namespace), ids)
         self.there |= found
         if found:  # then what comes after them may be there too
-            self.doubtful = DOUBTFUL
+            self.doubtful, self.is_set_up = DOUBTFUL, True
 
     def present(self, stream: str, ids: list[str]) -> set[str]:
         """Return which ids a data stream holds, in whichever of its backing indices."""

@@ -51,6 +51,8 @@ def verdict(item: Any) -> Verdict:
     if status in ARRIVED:
         if result.get("failure_store") == "used":
             return Verdict(action, arrived=False, reason=f"{action}: put into the failure store{cause(result)}")
+        if result.get("result") == "noop":
+            return Verdict(action, arrived=False, reason=f"{action}: dropped by an ingest pipeline")
         return Verdict(action, arrived=True)
     if status == CONFLICT:
         return Verdict(action, arrived=True, repeated=True)
