@@ -116,7 +116,8 @@ class Endpoint:
 class Target:
     """What a request is about: a space of addresses and the inclusive range in it.
 
-    Modbus: ("holding_register", 100, 139). S7: ("DB1.DBX", first and last *byte*). DNP3: ("g12", 3, 3).
+    Modbus: ("holding_register", 100, 139). S7: ("DB1.DBB", 0, 19), ("MB", 4, 4). DNP3: ("g12", 3, 3).
+    A space that ends in X counts bits, 8 to the byte, as IEC 61131-3 has it: ("DB1.DBX", 34, 34) is DB1.DBX4.2.
     A target without numbers has first = last = -1: ("g60v2", -1, -1), ("SZL 0x0011", -1, -1), ("", -1, -1).
     """
 
@@ -129,6 +130,9 @@ class Target:
         """Write it as people do: "holding_register 100-139"."""
         if self.first < 0:
             return self.space
+        if self.space.endswith("X"):
+            text = f"{self.space}{self.first >> 3}.{self.first & 7}"
+            return text if self.first == self.last else f"{text}-{self.last >> 3}.{self.last & 7}"
         if self.first == self.last:
             return f"{self.space} {self.first}"
         return f"{self.space} {self.first}-{self.last}"

@@ -70,7 +70,7 @@ class Step:
         if "type" in self.values or "service" in self.values:
             return {self.values.get("type") or self.values["service"]}
         items = [re.fullmatch(r"(DB\d+\.DB|[QIM])B(\d+)-(\d+)", word) for word in self.words]
-        return {ranged(i[1] + "X" * (len(i[1]) > 1), int(i[2]), int(i[3]) - int(i[2]) + 1) for i in items if i}
+        return {ranged(i[1] + "B", int(i[2]), int(i[3]) - int(i[2]) + 1) for i in items if i}
 
 
 def ranged(space, first, count):

@@ -66,7 +66,7 @@ def test_a_read_names_every_variable_and_its_value():
     exchange, request, response = Talk().both(read(*items), values(*brought))
     assert (request.operation, request.action, request.kind) == ("read_var", "read", "request")
     assert (exchange.outcome, exchange.significant) == (ACCEPTED, False)
-    assert targets(request) == ["DB300.DBX 2-3", "M 5", "Q 0-7", "T 0-2"]
+    assert targets(request) == ["DB300.DBB 2-3", "MX5.3", "QB 0-7", "T 0-2"]
     assert request.fields()["s7comm.items"] == ["DB300.DBX2.0 WORD 1", "M5.3 BOOL 1", "Q0.0 REAL 2", "T0 TIMER 3"]
     assert request.fields()["s7comm.areas"] == ["data_block", "flag", "output", "timer"]
     assert request.fields()["s7comm.area_codes"] == [0x84, 0x83, 0x82, 0x1D]
@@ -142,7 +142,7 @@ def test_a_write_refused_in_part_is_refused():
         (
             b"\x12\x0c\xb0\x02" + b"\x04\0\x05\0\x10" + b"\x02\0\x06\0\0",
             "DB5.DBX16.0 BYTE 4 DB6.DBX0.0 BYTE 2",
-            "DB5.DBX 16-19",
+            "DB5.DBB 16-19",
         ),
         (
             b"\x12\x0e\xb2\xff\x8a\x0e\0\x05\x12\x34\x56\x78\x20\0\0\x09",
@@ -156,8 +156,8 @@ def test_a_write_refused_in_part_is_refused():
             "NCK area 2 unit 1 module 0x7f column 1 2-4",
         ),
         (b"\x12\x0a\xa2\0\0\0\0\0\0\x64\0\x02", "drive parameter 100.2", "drive parameter 100.2"),
-        (any_item(area=0x85, db=4, byte=1), "DI4.DIX1.0 BYTE 1", "DI4.DIX 1"),
-        (any_item(area=0x80, byte=256, kind=4), "P256.0 WORD 1", "P 256-257"),
+        (any_item(area=0x85, db=4, byte=1), "DI4.DIX1.0 BYTE 1", "DI4.DIB 1"),
+        (any_item(area=0x80, byte=256, kind=4), "P256.0 WORD 1", "PB 256-257"),
         (any_item(area=0x1C, kind=28), "C0 COUNTER 1", "C 0"),
     ],
 )  # fmt: skip
@@ -366,7 +366,7 @@ def test_cyclic_data():
     exchange, request, response = talk.both(asked, brought)
     assert (request.operation, request.action, exchange.significant) == ("cyclic_read", "subscribe", False)
     assert request.fields()["s7comm.cyclic_interval_ms"] == 5000
-    assert targets(request) == ["DB300.DBX 0-1", "M 0"]
+    assert targets(request) == ["DB300.DBB 0-1", "MB 0"]
     assert response.values == ["0007", "1"]
     pushed = talk.answer(answer_user(2, 1, octets(u16(1) + value(b"\0\7")), kind=0))
     message = talk.response(pushed)
@@ -393,7 +393,7 @@ def test_variables_are_watched_modified_and_forced(subfunction, operation):
     message = Talk().request(exchange)
     assert (message.operation, message.action) == (operation, "write" if changes else "read")
     assert exchange.significant is changes
-    assert targets(message) == ["M 0-5", "DB5.DBX 8-9"]
+    assert targets(message) == ["MB 0-5", "DB5.DBB 8-9"]
     assert message.fields()["s7comm.items"] == ["M0 BYTE 6", "DB5.DBX8 WORD 1"]
     assert exchange.shape.endswith(items)
 
@@ -445,3 +445,10 @@ def test_every_action_is_one_of_the_houses():
 
 def test_nothing_to_say_is_no_fault():
     assert Talk().said(answer_user(7, 2, NOTHING)).anomalies == []
+
+
+def test_two_bits_of_one_byte_are_two_targets():
+    said = [Talk().said(write([any_item(area=0x83, bit=bit, kind=1)], [b"\0\3\0\1\1"])) for bit in (3, 5)]
+    assert [targets(message) for message in said] == [["MX0.3"], ["MX0.5"]]
+    (target,) = Talk().said(read(any_item(db=1, byte=4, bit=2, kind=1))).targets
+    assert (target.space, target.first, target.last, str(target)) == ("DB1.DBX", 34, 34, "DB1.DBX4.2")

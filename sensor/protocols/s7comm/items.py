@@ -86,19 +86,35 @@ def read_any(item: Item, data: bytes, at: i64) -> None:
     item.area = data[at + 8]
     item.address = i64(data[at + 9]) << 16 | u16(data, at + 10)
     letter = AREAS[item.area][0] if item.area in AREAS else f"area 0x{item.area:02x}"
-    block = ""
+    if item.area in COUNTED:
+        item.text = f"{letter}{item.address} {item.type_name()} {item.count}"
+        item.targets = [Target(letter, item.address, item.address + max(item.count, 1) - 1)]
+        return
     if letter in ("DB", "DI"):
         item.db = u16(data, at + 6)
-        block = f"{letter}{item.db}.{letter}X"
-    if item.area in COUNTED:
-        first, last = item.address, item.address + max(item.count, 1) - 1
-        item.text = f"{letter}{first} {item.type_name()} {item.count}"
+        letter = f"{letter}{item.db}.{letter}"
+    bits: i64 = ITEM_TYPES[item.type][1] if item.type in ITEM_TYPES else 8
+    last = item.address + max(bits * item.count, 1) - 1
+    item.text = f"{bit_text(letter, item.address)} {item.type_name()} {item.count}"
+    if bits == 1 and is_area(letter):
+        item.targets = [Target(f"{letter}X", item.address, last)]
     else:
-        bits: i64 = ITEM_TYPES[item.type][1] if item.type in ITEM_TYPES else 8
-        first = item.address >> 3
-        last = (item.address + max(bits * item.count, 1) - 1) >> 3
-        item.text = f"{block or letter}{first}.{item.address & 7} {item.type_name()} {item.count}"
-    item.targets = [Target(block or letter, first, last)]
+        item.targets = [Target(bytes_of(letter), item.address >> 3, last >> 3)]
+
+
+def bit_text(letter: str, address: i64) -> str:
+    """Write a bit's address as STEP 7 does: M0.3, DB1.DBX4.2."""
+    return f"{letter}{'X' if '.' in letter else ''}{address >> 3}.{address & 7}"
+
+
+def bytes_of(letter: str) -> str:
+    """Name the space of an area's bytes as STEP 7 does: MB, QB, DB1.DBB."""
+    return f"{letter}B" if is_area(letter) else letter
+
+
+def is_area(letter: str) -> bool:
+    """Say whether STEP 7 tells bits and bytes of an area apart by a letter: M, Q, DB1.DB."""
+    return len(letter) == 1 or "." in letter
 
 
 def read_db_areas(item: Item, data: bytes, at: i64, end: i64) -> None:
@@ -108,7 +124,7 @@ def read_db_areas(item: Item, data: bytes, at: i64, end: i64) -> None:
         length: i64 = data[at]
         db, first = u16(data, at + 1), u16(data, at + 3)
         texts.append(f"DB{db}.DBX{first}.0 BYTE {length}")
-        item.targets.append(Target(f"DB{db}.DBX", first, first + max(length, 1) - 1))
+        item.targets.append(Target(f"DB{db}.DBB", first, first + max(length, 1) - 1))
         at += 5
     item.text = " ".join(texts)
 
@@ -154,14 +170,13 @@ def read_tis_items(data: bytes, at: i64, end: i64) -> list[Item]:
         item = Item(-1)
         letter = TIS_AREAS.get(code >> 4, f"area 0x{code:02x}")
         name, octets = TIS_WIDTHS.get(code & 0x0F, (f"0x{code:02x}", 1))
-        space = letter
         if letter == "DB":
             item.db = u16(data, at + 2)
-            space = f"DB{item.db}.DBX"
+            letter = f"DB{item.db}.DB"
         first = u16(data, at + 4)
-        length = octets * max(repeated, 1) if octets > 1 or name != "BOOL" else 1
-        item.text = f"{space}{first} {name} {repeated}"
-        item.targets = [Target(space, first, first + length - 1)]
+        item.text = f"{letter}{'X' if item.db >= 0 else ''}{first} {name} {repeated}"
+        length = octets if name == "BOOL" else octets * max(repeated, 1)
+        item.targets = [Target(bytes_of(letter), first, first + length - 1)]
         items.append(item)
         at += 6
     return items
