@@ -16,6 +16,7 @@ import yaml
 from sensor import build
 from sensor.ship import settings
 from sensor.ship.settings import Limits, Problems
+from sensor.yamls import Unfit, text_of, too_deep
 
 if TYPE_CHECKING:
     import pathlib
@@ -68,7 +69,12 @@ class Config:
 def load(path: pathlib.Path) -> Config:
     """Read a configuration file; raise ConfigError with all its faults."""
     try:
-        root = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+        text = text_of(path)
+        if too_deep(text):
+            raise ConfigError(f"{path}: nested too deep")
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except Unfit as error:
+        raise ConfigError(f"{path}: {error}") from None
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:

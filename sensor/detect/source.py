@@ -1,6 +1,6 @@
 """Rule files as documents that remember on which line each key stands.
 
-The rule it lives by: a rule file comes from anybody, so its size is bounded before anything looks inside.
+The rule it lives by: a rule file comes from anybody, so what it multiplies to is bounded before anything uses it.
 """
 
 import dataclasses
@@ -10,8 +10,8 @@ from typing import Any, Final
 import yaml
 
 from sensor.detect.fault import RuleFault
+from sensor.yamls import LOADER, Unfit, text_of, too_deep
 
-MAX_FILE: Final = 1_000_000  # bytes; the longest rules of public collections have 50 kB
 MAX_NODES: Final = 20_000  # of one document, aliases followed: stops a file that multiplies itself
 
 
@@ -35,18 +35,12 @@ class Document:
         return RuleFault(self.path, self.line_of(*keys), what, found, expected)
 
 
-MAX_DEPTH: Final = 64  # a Sigma rule has about six levels
-# libyaml where PyYAML was built with it: a fifth of the time, the same places.
-LOADER: Final = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
 def read(path: pathlib.Path, faults: list[RuleFault]) -> list[Document]:
     """Return the documents of one file; what cannot be read is added to `faults`."""
     try:
-        if path.stat().st_size > MAX_FILE:
-            faults.append(RuleFault(path, 1, "too long", f"{path.stat().st_size} bytes", f"at most {MAX_FILE}"))
-            return []
-        return documents(path, path.read_text(encoding="utf-8"), faults)
+        return documents(path, text_of(path), faults)
+    except Unfit as error:
+        faults.append(RuleFault(path, 1, error.what, error.found, error.expected))
     except OSError as error:
         faults.append(RuleFault(path, 1, "cannot be read", error.strerror or str(error)))
     except UnicodeDecodeError as error:
@@ -82,16 +76,6 @@ def documents(path: pathlib.Path, text: str, faults: list[RuleFault]) -> list[Do
     except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that no calendar has
         faults.append(RuleFault(path, 1, "bad YAML", str(error).splitlines()[0]))
     return found
-
-
-def too_deep(text: str) -> bool:
-    """Say whether collections nest beyond any rule: libyaml's own composer would not survive it."""
-    depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
-            return True
-    return False
 
 
 class Walk:

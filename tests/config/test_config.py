@@ -1,8 +1,11 @@
 """Every key is checked; a wrong one is answered with its place and the nearest right name."""
 
+import pathlib
+
 import pytest
 
 from sensor.config import Config, ConfigError, load
+from sensor.yamls import MAX_FILE
 
 
 @pytest.fixture
@@ -41,3 +44,15 @@ def test_all_faults_are_told_at_once_with_line_and_nearest_name(write):
 def test_whatever_else_is_refused_with_its_place(write, text):
     with pytest.raises(ConfigError, match=r"otsensor\.yml"):
         load(write(text))
+
+
+def test_a_file_that_nests_without_end_is_refused(write):
+    with pytest.raises(ConfigError, match="nested too deep"):
+        load(write("[" * 100_000))
+
+
+def test_what_has_no_end_is_not_read(write):
+    with pytest.raises(ConfigError, match="no regular file"):
+        load(pathlib.Path("/dev/zero"))
+    with pytest.raises(ConfigError, match="too long"):
+        load(write("#" * (MAX_FILE + 1)))

@@ -7,8 +7,8 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[2] / "sensor"
 LINE = (
-    "contract", "vocabulary", "capture", "decode", "flow", "protocols", "behaviour", "inventory", "detect", "alert",
-    "store", "ship", "forensics", "console", "guard",
+    "contract", "vocabulary", "yamls", "capture", "decode", "flow", "protocols", "behaviour", "inventory", "detect",
+    "build", "ecs", "alert", "store", "ship", "forensics", "console", "guard",
 )  # fmt: skip
 FOLDERS = [name for name in LINE if (PACKAGE / name).is_dir()]
 
@@ -16,7 +16,9 @@ FOLDERS = [name for name in LINE if (PACKAGE / name).is_dir()]
 def imported(path: pathlib.Path) -> set[str]:
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and node.module:
+        if isinstance(node, ast.ImportFrom) and node.module == "sensor":
+            names |= {f"sensor.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
             names.add(node.module)
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
