@@ -68,6 +68,11 @@ def rules(options: argparse.Namespace) -> int:
         print("\n".join(f"{path}: no such file or folder" for path in missing), file=sys.stderr)
         return WRONG
     found = RuleSet.load(paths)
+    if not found.alerting():
+        print(
+            f"{', '.join(map(str, paths))}: no rules found; expected files that end in .yml or .yaml", file=sys.stderr
+        )
+        return WRONG
     if options.what == "check":
         print(f"{words.plural(len(found.alerting()), 'rule')} checked, all well.")
         return OK

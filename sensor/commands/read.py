@@ -9,11 +9,12 @@ import argparse
 import contextlib
 import dataclasses
 import gc
+import io
 import pathlib
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from sensor import build
 from sensor import config as configuration
@@ -22,6 +23,7 @@ from sensor.commands.beside import Beside
 from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
 from sensor.config import ConfigError
 from sensor.console import lines
+from sensor.detect.ruleset import files as rule_files
 from sensor.reading import Options, Reading
 
 if TYPE_CHECKING:
@@ -86,6 +88,9 @@ def run(options: argparse.Namespace) -> int:
     targets.check(options.captures, written)
     if options.json and str(options.messages) == targets.STANDARD:
         raise ConfigError("--json and --messages - both want standard output; give --messages a file")
+    for path in settings.rules:
+        if path.is_dir() and not rule_files([path]):
+            raise ConfigError(f"{path}: no rules found; expected files that end in .yml or .yaml")
     reading = Reading(options.captures, settings)
     beside = Beside(options.db, options.config) if options.ship else None
     gc.freeze()
@@ -162,10 +167,25 @@ def tell(options: argparse.Namespace, reading: Reading, seconds: float) -> None:
     shown.tell_troubles(reading, slow=slow)
 
 
+class Named(io.FileIO):
+    """A file whose name is told when it cannot be written, as on a full disk."""
+
+    def write(self, data: Any) -> int:
+        """Write as much as goes."""
+        try:
+            return super().write(data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, self.name) from error
+
+
 def write_messages(reading: Reading, path: pathlib.Path) -> None:
     """Write every message as a JSON line, to a file or to standard output."""
     with contextlib.ExitStack() as stack:
-        out = sys.stdout.buffer if str(path) == targets.STANDARD else stack.enter_context(path.open("wb"))
+        out = (
+            sys.stdout.buffer
+            if str(path) == targets.STANDARD
+            else stack.enter_context(io.BufferedWriter(Named(path, "wb")))
+        )
         for message in reading:
             out.write(lines.line(message, reading.files))
 

@@ -65,6 +65,8 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
     rows = {kind: reading.rows(kind) for kind in ("captures", *SHOWN)}
     if rows["captures"]:
         out.print(summary.captures_line(rows["captures"], seconds), soft_wrap=True)
+        for line in summary.recorded(rows["captures"]):
+            out.print(line, soft_wrap=True)
     out.print()
     out.print(summary.protocols(rows["behaviours"], reading.frames_by_kind()))
     for kind in SHOWN:
@@ -72,7 +74,7 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
             out.print()
             out.print(summary.table(kind, rows[kind], most))
     out.print()
-    out.print(summary.alert_counts(rows["alerts"]))
+    out.print(summary.alert_counts(rows["alerts"], reading.frames))
     if reading.options.db is not None:
         name = reading.options.db
         hint = f"Kept in {name}: look closer with otsensor assets|behaviours|alerts|flows --db {name}"

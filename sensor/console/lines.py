@@ -12,10 +12,16 @@ import orjson
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from sensor.contract import Message
+    from sensor.contract import Message, Network
 
 TRANSPORTS: Final = {6: "tcp", 17: "udp"}
 NEWLINE: Final = orjson.OPT_APPEND_NEWLINE | orjson.OPT_NON_STR_KEYS
+
+
+def placed(network: Network) -> dict[str, str]:
+    """Return the point of observation, as far as there is anything to say."""
+    found = {"site": network.site, "segment": network.segment, "vlan": network.vlan, "tunnel": network.tunnel}
+    return {f"ot.{name}": value for name, value in found.items() if value}
 
 
 def line(message: Message, files: Sequence[str]) -> bytes:
@@ -34,6 +40,7 @@ def line(message: Message, files: Sequence[str]) -> bytes:
         "destination.port": talk.answerer_port if forth else talk.opener_port,
         "network.transport": TRANSPORTS.get(talk.transport, ""),
         "network.protocol": message.protocol,
+        **placed(talk.opener.network),
         "ot.message": message.kind,
         "ot.operation": message.operation,
         "ot.action": message.action,

@@ -72,8 +72,8 @@ def protocols(behaviours: Iterable[Mapping[str, Any]], kinds: Mapping[str, int])
     return Group(for_people("Protocols", columns, rows), frames)
 
 
-def alert_counts(alerts: Iterable[Mapping[str, Any]]) -> Text:
-    """Return how many alerts there are of each level."""
+def alert_counts(alerts: Iterable[Mapping[str, Any]], frames: int) -> Text:
+    """Return how many alerts there are of each level; where nothing was read that says nothing good."""
     counts: dict[str, int] = {}
     for row in alerts:
         counts[row["level"]] = counts.get(row["level"], 0) + 1
@@ -82,7 +82,20 @@ def alert_counts(alerts: Iterable[Mapping[str, Any]]) -> Text:
         if name in counts:
             line.append(f" {counts[name]} {name} ", style=LEVEL_STYLES[name])
             line.append("  ")
-    return line if line.plain else Text("No alerts.", style="green")
+    if line.plain:
+        return line
+    return Text("No alerts.", style="green") if frames else Text("Nothing was read.", style="yellow")
+
+
+def recorded(captures: Iterable[Mapping[str, Any]]) -> list[Text]:
+    """Return what the captures tell of their making: frames that were lost, and comments."""
+    rows = list(captures)
+    drops = sum(row["drops"] for row in rows)
+    said = [comment for row in rows for comment in row["comments"]]
+    lines = [Text(f"The capturing machine lost {plural(drops, 'frame')}.", style="yellow")] if drops else []
+    if said:
+        lines.append(Text(f"{plural(len(said), 'comment')} in the capture: {legible(said[0])}", style="dim"))
+    return lines
 
 
 def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd: Mapping[str, int]) -> list[Text]:
@@ -102,8 +115,16 @@ def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd:
     return lines
 
 
+class Terminal(Console):
+    """A terminal, or a pipe that may be closed from the other side."""
+
+    def on_broken_pipe(self) -> None:
+        """Leave it to the command line, which ends quietly."""
+        raise BrokenPipeError
+
+
 def console(*, to_stderr: bool = False) -> Console:
     """Return the terminal: as wide as it is or as COLUMNS says, 140 columns where there is none."""
-    made = Console(stderr=to_stderr, highlight=False)
+    made = Terminal(stderr=to_stderr, highlight=False)
     told = made.is_terminal or os.environ.get("COLUMNS", "").isdigit()
-    return made if told else Console(stderr=to_stderr, highlight=False, width=140)
+    return made if told else Terminal(stderr=to_stderr, highlight=False, width=140)

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
+from sensor.alert.document import instant
 from sensor.console.legible import legible
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 LEAST: Final = 12  # characters of a column of text
 LEGIBLE: Final = 20  # characters of a column of text that can still be read
 GAP: Final = 3  # characters between two columns
+TIMES: Final = frozenset(("time", "first_time", "last_time"))  # columns in ns since 1970
 KEPT: Final = 1_000  # stands behind every place in the order of dropping
 
 
@@ -121,14 +123,16 @@ def for_spreadsheets(rows: Iterable[Mapping[str, Any]]) -> str:
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: cell(value) for name, value in row.items()} for row in rows)
+    writer.writerows({name: cell(name, value) for name, value in row.items()} for row in rows)
     return text.getvalue()
 
 
-def cell(value: Any) -> Any:
-    """Write one value into one cell; what a spreadsheet would run as a formula is quoted."""
-    if isinstance(value, list | tuple):
-        value = " ".join(map(str, value))
+def cell(name: str, value: Any) -> Any:
+    """Write one value into one cell: times as ISO 8601; what a spreadsheet would run as a formula is quoted."""
+    if name in TIMES and isinstance(value, int):
+        value = instant(value)
+    elif isinstance(value, list | tuple):
+        value = orjson.dumps(value).decode() if any(isinstance(v, dict) for v in value) else " ".join(map(str, value))
     elif isinstance(value, dict):
         value = orjson.dumps(value).decode()
     if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r"):

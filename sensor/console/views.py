@@ -29,6 +29,34 @@ ACTION_STYLES: Final = {
     **dict.fromkeys(("program_upload", "file"), "magenta"),
     "identify": "cyan",
 }
+TRANSPORTS: Final = {
+    1: "icmp",
+    2: "igmp",
+    6: "tcp",
+    17: "udp",
+    47: "gre",
+    50: "esp",
+    51: "ah",
+    58: "icmpv6",
+    89: "ospf",
+    103: "pim",
+    112: "vrrp",
+    132: "sctp",
+}
+ETHERTYPES: Final = {
+    0x0800: "ip",
+    0x0806: "arp",
+    0x86DD: "ipv6",
+    0x8892: "profinet",
+    0x88A4: "ethercat",
+    0x88B8: "goose",
+    0x88BA: "sv",
+    0x88CC: "lldp",
+    0x88F7: "ptp",
+    0x888E: "eapol",
+    0x88E3: "mrp",
+    0x8809: "slow protocols",
+}
 QUIET_OUTCOMES: Final = frozenset(("unsolicited", "no_answer_due"))  # nothing was asked, so nothing failed
 
 
@@ -80,6 +108,14 @@ def end_of(row: Mapping[str, Any], end: str) -> Text:
     return safe(f"{row[end]}:{port}" if port else row[end])
 
 
+def carried(row: Mapping[str, Any]) -> str:
+    """Return what carries a flow, by name: "tcp", "arp"."""
+    number, ethertype = row["transport"], row["ethertype"]
+    if number or not ethertype:
+        return TRANSPORTS.get(number, f"ip protocol {number}")
+    return ETHERTYPES.get(ethertype, f"ethertype {ethertype:04x}")
+
+
 def listed(values: list[str], most: int = 3) -> str:
     """Return the first few of some values."""
     return ", ".join(values[:most]) + (f" +{len(values) - most}" if len(values) > most else "")
@@ -125,8 +161,9 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
     "flows": (
         Column("opener", lambda r: end_of(r, "opener")),
         Column("answerer", lambda r: end_of(r, "answerer")),
-        Column("protocol", lambda r: safe(r["protocol"] or r["transport"])),
+        Column("protocol", lambda r: safe(r["protocol"] or carried(r))),
         Column("state", lambda r: safe(r["state"]), drop=4),
+        Column("seen", lambda r: Text("one way" if r["one_way"] else "", style="dim"), drop=5),
         Column("packets", lambda r: f"{r['packets']:,} / {r['packets_back']:,}", right=True),
         Column("bytes", lambda r: f"{size(r['bytes'])} / {size(r['bytes_back'])}", right=True),
         Column("first seen (UTC)", lambda r: moment(r["first_time"]), drop=3),

@@ -64,7 +64,12 @@ class Reader:
         table, statement = KINDS[kind]
         if run is not None and "run" in table.names:
             statement = statement.replace(" ORDER BY", f" WHERE run = {int(run)} ORDER BY")
-        yield from self._select(statement, table.json)
+        for row in self._select(statement, table.json):
+            if kind == "flows":
+                row["one_way"] = bool(row["one_way"])
+            elif kind == "alerts":
+                row["evidence"] = self._evidence(row["id"])
+            yield row
 
     def behaviours(self, run: int | None = None) -> Iterator[dict[str, Any]]:
         """Return each behaviour, the most frequent first; without `run`, the statistics of all runs added up."""
@@ -76,6 +81,11 @@ class Reader:
                 count = row[f"{name}_count"]
                 row[f"{name}_mean"] = row[f"{name}_sum"] // count if count else None
             yield row
+
+    def _evidence(self, alert: str) -> list[dict[str, Any]]:
+        """Return the frames an alert rests on: file, number in it, time."""
+        kept = "SELECT file, frame, time FROM evidence WHERE alert = ? ORDER BY ordinal"
+        return [dict(row) for row in self.database.execute(kept, (alert,))]
 
     def _select(self, statement: str, as_json: frozenset[str]) -> Iterator[dict[str, Any]]:
         try:

@@ -15,6 +15,7 @@ from sensor.behaviour.behaviour import Behaviour, Durations
 from sensor.capture.source import Source
 from sensor.contract import Conversation, Network
 from sensor.detect.rule import text_of
+from sensor.flow.community import community_id
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset, Fact
 from sensor.store.tables import TABLES
@@ -39,7 +40,8 @@ def capture(source: Source, run: int) -> Row:
     """Return what was read from one file."""
     return (
         run, source.number, source.path, source.format, source.packing, source.size, source.frames, source.bytes,
-        source.first_time, source.last_time, source.drops, source.damage, json(source.oddities),
+        source.first_time, source.last_time, source.drops, json([clean(text) for text in source.comments]),
+        source.damage, json(source.oddities),
     )  # fmt: skip
 
 
@@ -104,7 +106,7 @@ def flow(flow: Flow, run: int, sequence: int) -> Row:
         flow.ending, forth.packets, back.packets, forth.bytes, back.bytes, forth.payload_bytes, back.payload_bytes,
         forth.retransmissions + back.retransmissions, forth.gaps + back.gaps, forth.gap_bytes + back.gap_bytes,
         forth.out_of_order + back.out_of_order, forth.mirror_duplicates + back.mirror_duplicates, flow.first_time,
-        flow.last_time, flow.first_source, flow.first_number,
+        flow.last_time, flow.first_source, flow.first_number, community_id(flow), flow.one_way(),
     )  # fmt: skip
 
 
@@ -116,7 +118,7 @@ def alert(alert: Alert, run: int) -> Row:
         alert.id, run, alert.revision, alert.state, rule.name, rule.id, rule.title, rule.level, alert.severity,
         *(text_of(fields.get(word)) for word in words), text_of(fields.get("ot.outcome")), alert.count, alert.values,
         alert.first_time, alert.last_time, alert.sentence, rule.explanation, rule.response, json(rule.techniques),
-        json(rule.tactics),
+        json(rule.tactics), *(text_of(fields.get(f"ot.{name}")) for name in ("site", "segment", "vlan", "tunnel")),
     )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from typing import Final
 
 APPLICATION: Final = 0x4F545331  # "OTS1": says whose file it is, in SQLite's own header
-VERSION: Final = 1  # of the schema
+VERSION: Final = 2  # of the schema
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -81,9 +81,9 @@ RUNS = Table("runs", ("run INTEGER", "version TEXT"), ("run",))
 CAPTURES = Table(
     "captures",
     ("run INT", "number INT", "path TEXT", "format TEXT", "packing TEXT", "size INT", "frames INT", "bytes INT", *SEEN,
-     "drops INT", "damage TEXT", "oddities TEXT"),
+     "drops INT", "comments TEXT", "damage TEXT", "oddities TEXT"),
     ("run", "number"),
-    json=frozenset({"oddities"}),
+    json=frozenset({"comments", "oddities"}),
 )  # fmt: skip
 ASSETS = Table(
     "assets",
@@ -119,14 +119,14 @@ FLOWS = Table(
      "answerer_port INT", "transport INT", "ethertype INT", "protocol TEXT", "state TEXT", "ending TEXT",
      "packets INT", "packets_back INT", "bytes INT", "bytes_back INT", "payload_bytes INT", "payload_bytes_back INT",
      "retransmissions INT", "gaps INT", "gap_bytes INT", "out_of_order INT", "duplicates INT", *SEEN,
-     "first_file INT", "first_frame INT"),
+     "first_file INT", "first_frame INT", "community_id TEXT", "one_way INT"),
     ("run", "number"),
 )  # fmt: skip
 ALERT: Final = (
     "id TEXT", "run INT", "revision INT", "state TEXT", "rule TEXT", "rule_id TEXT", "title TEXT", "level TEXT",
     "severity INT", "protocol TEXT", "source TEXT", "destination TEXT", "unit TEXT", "operation TEXT", "target TEXT",
     "outcome TEXT", "count INT", "values_counted INT", *SEEN, "sentence TEXT", "explanation TEXT", "response TEXT",
-    "techniques TEXT", "tactics TEXT",
+    "techniques TEXT", "tactics TEXT", *PLACE,
 )  # fmt: skip
 ALERTS = Table(
     "alerts",

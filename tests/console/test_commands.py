@@ -451,6 +451,52 @@ def test_standard_input_is_a_capture():
     assert len(found["behaviours"]) == len(line_kit.reading(PLANT).behaviours)
 
 
+def test_who_has_seen_enough_of_the_summary_may_go():
+    ended = subprocess.run(
+        ["bash", "-c", f"{' '.join(line_kit.command('read', PLANT, '--top', '0'))} | head -1; echo ${{PIPESTATUS[0]}}"],
+        capture_output=True, text=True, cwd=line_kit.ROOT, timeout=60, check=True,
+    )  # fmt: skip
+    assert ended.stdout.splitlines()[-1] == "0"
+    assert ended.stderr == ""
+
+
+@pytest.mark.skipif(not pathlib.Path("/dev/full").exists(), reason="no full device")
+def test_a_full_disk_names_the_file(run):
+    code, out, err = run("read", PLANT, "--messages", "/dev/full", "--quiet")
+    assert (code, out, err) == (2, "", "/dev/full: No space left on device\n")
+
+
+def test_no_rules_are_no_good_news(run, tmp_path):
+    for arguments in (("rules", "check", tmp_path), ("rules", "list", tmp_path), ("read", STOP, "--rules", tmp_path)):
+        code, out, err = run(*arguments)
+        assert (code, out, err.count("\n")) == (2, "", 1)
+        assert "no rules found" in err
+    assert "No alerts" not in run("read", tmp_path / "none.pcap")[1]
+
+
+def test_listings_tell_place_evidence_transport_and_sides(run, tmp_path):
+    path, said = tmp_path / "x.db", tmp_path / "m.jsonl"
+    run("read", PCAPS / "vlan.pcap", "--site", "north", "--db", path, "--messages", said, "--quiet")
+    first = json.loads(said.read_text().splitlines()[0])
+    assert first["ot.site"] == "north"
+    assert first["ot.vlan"]
+    assert "ot.segment" not in first
+    run("read", STOP, "--db", path, "--site", "north", "--quiet")
+    alert = json.loads(run("alerts", "--db", path, "--format", "json")[1].splitlines()[0])
+    assert alert["site"] == "north"
+    assert alert["evidence"][0]["file"]
+    assert alert["evidence"][0]["frame"] > 0
+    run("read", PCAPS / "one-way.pcap", "--db", path, "--quiet")
+    flows = [json.loads(line) for line in run("flows", "--db", path, "--format", "json")[1].splitlines()]
+    assert any(row["one_way"] for row in flows)
+    assert all(row["community_id"].startswith("1:") for row in flows if row["transport"])
+    table = run("flows", "--db", path)[1]
+    assert "one way" in table
+    assert " arp " in table
+    cells = list(csv.DictReader(io.StringIO(run("flows", "--db", path, "--format", "csv")[1])))
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:]{8}\.\d{9}Z", cells[0]["first_time"])
+
+
 def test_who_has_seen_enough_may_go():
     told = subprocess.run(
         f"{' '.join(line_kit.command('read', PLANT, '--messages', '-', '--quiet'))} | head -1",
