@@ -118,13 +118,12 @@ def test_a_conversion_leaves_no_trace(judged):
     assert query(one) == query(one)
 
 
-def test_what_is_seen_in_part_says_so(judged, made):
+def test_a_stop_is_seen_whole(judged, made):
     (stop,) = (suit for suit in judged if suit.rule.name == "s7-plc-stop")
-    assert stop.unseen == ("s7comm.mode",)
+    assert stop.unseen == ()
     assert query(stop) == "network.protocol:s7comm AND ot.operation:plc_stop"
     (rule,) = (one for one in made if one["name"].startswith("S7 controller stopped"))
-    assert "Only in part: documents have no s7comm.mode." in rule["description"]
-    assert "Approximate" in rule["tags"]
+    assert "Approximate" not in rule["tags"]
 
 
 def test_an_order_of_events_stays_with_the_sensor(judged):
