@@ -1,5 +1,6 @@
 """Syslog against the real rsyslogd of Debian over UDP, TCP and TLS, and against receivers that misbehave."""
 
+import contextlib
 import json
 import pathlib
 import signal
@@ -102,8 +103,11 @@ def rsyslogd(running):
 
 
 def open_files(process: int) -> str:
-    links = pathlib.Path(f"/proc/{process}/fd").iterdir()
-    return " ".join(str(link.readlink()) for link in links if link.is_symlink())
+    found = []
+    for link in pathlib.Path(f"/proc/{process}/fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed since it was listed
+            found.append(str(link.readlink()))
+    return " ".join(found)
 
 
 def way(folder, address, **given):
