@@ -104,7 +104,7 @@ class Captures:
         for place, folders, names in os.walk(folder, onerror=self.refused):
             folders.sort()
             for name in sorted(names):
-                self.add(f"{place}/{name}", asked=False)
+                self.add(f"{place.rstrip('/')}/{name}", asked=False)
         if len(self.sources) == before:
             self.skip(folder, "no capture is in it", asked=asked)
 

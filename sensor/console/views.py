@@ -142,9 +142,9 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
     "behaviours": (
         Column("client", lambda r: safe(r["client"])),
         Column("server", lambda r: safe(r["server"])),
-        Column("protocol", lambda r: safe(r["protocol"]), drop=4),
+        Column("protocol", lambda r: safe(r["protocol"]), drop=3),
         Column("does", operation, wrap=True, ratio=2),
-        Column("unit", lambda r: safe(r["unit"]), drop=3),
+        Column("unit", lambda r: safe(r["unit"]), drop=4),
         Column("to", target, wrap=True, ratio=3),
         Column("times", lambda r: f"{r['count']:,}", right=True),
         Column("how often", lambda r: cadence(r["interval_mean"] or 0), right=True, drop=2),
