@@ -125,14 +125,14 @@ class Feed:
         except OSError:
             return False
 
-    def everything(self, index: str) -> list[dict]:
-        """Every hit of an index or data stream, over all its backing indices, with its version."""
+    def everything(self, index: str, fields: object = True) -> list[dict]:
+        """Every hit of an index or data stream, over all its backing indices, with its version; `fields`: _source."""
         self.server.request("POST", f"{index}/_refresh")
         status, opened = self.server.request("POST", f"{index}/_pit?keep_alive=1m")
         assert status == 200, opened
         pit = {"id": opened["id"], "keep_alive": "1m"}
         order = [{"event.sequence": "asc"}, {"_shard_doc": "asc"}]
-        asked = {"size": 5000, "sort": order, "pit": pit, "version": True}
+        asked = {"size": 5000, "sort": order, "pit": pit, "version": True, "_source": fields}
         found: list[dict] = []
         while True:
             status, answer = self.server.request("POST", "_search", asked)
@@ -143,18 +143,27 @@ class Feed:
                 return found
             asked["search_after"] = found[-1]["sort"]
 
+    def doubles(self) -> list[str]:
+        """Tell of what is there twice: where it lies, and when it was sent."""
+        by_sequence = collections.defaultdict(list)
+        for hit in self.everything(self.stream("alert"), ["event.sequence", "event.ingested"]):
+            event = hit["_source"]["event"]
+            by_sequence[event["sequence"]].append(f"{hit['_index'][-6:]} {event['ingested']}")
+        found = collections.Counter(" | ".join(sorted(where)) for where in by_sequence.values() if len(where) > 1)
+        return [f"{count} documents: {where}" for where, count in sorted(found.items())]
+
     def account(self) -> dict[str, int]:
         """Return what is wrong, counted: all of it must be nothing. And how many there are."""
         with Store(self.db) as store:
             rows = store.database.execute("SELECT sequence, alert, version, count FROM alert_revisions").fetchall()
             dead = store.database.execute("SELECT count(*) FROM rejected").fetchone()[0]
-        hits = self.everything(self.stream("alert"))
+        hits = self.everything(self.stream("alert"), ["event.sequence"])
         seen = collections.Counter(hit["_source"]["event"]["sequence"] for hit in hits)
         newest = {}
         for _, identity, version, count in rows:
             newest[identity] = max(newest.get(identity, (0, 0)), (version, count))
         states = {hit["_id"]: (hit["_version"], hit["_source"]["ot"]["alert"]["count"])
-                  for hit in self.everything(self.state("alerts"))}  # fmt: skip
+                  for hit in self.everything(self.state("alerts"), ["ot.alert.count"])}  # fmt: skip
         return {
             "revisions": len(rows),
             "alerts": len(newest),

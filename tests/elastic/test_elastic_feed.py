@@ -1,16 +1,19 @@
 """Into a real Elasticsearch and nothing lost: the plant document by document, kills, rollovers, refusals, rights."""
 
+import contextlib
 import json
 import random
 import subprocess
+import threading
 
 import pytest
 from feed import Feed, alert, is_well
 from soak import soak
 
 from sensor import config
-from sensor.ship.destination import Filter
+from sensor.ship.destination import Filter, Unreachable
 from sensor.ship.documents import stamped
+from sensor.ship.elastic import bulk
 from sensor.ship.elastic.bulk import Elasticsearch
 from sensor.ship.outbox import Outbox
 from sensor.store.store import Store
@@ -111,17 +114,16 @@ def test_a_lost_answer_is_looked_up_before_it_is_sent_again_over_a_rollover(feed
     outbox = Outbox(feed.db, {"observer.name": "test"})
     items = outbox.read(0, 1000, settings.filter).items
     one = Elasticsearch(settings)
-    send = one.client.bulk
+    judge = bulk.judge
 
-    def lose(**given):
-        send(**given)
-        raise ConnectionError
+    def lost(*_):
+        raise Unreachable("the answer is lost")
 
-    one.client.bulk = lose
-    with pytest.raises(Exception, match="ConnectionError"):
+    monkeypatch.setattr(bulk, "judge", lost)
+    with pytest.raises(Unreachable, match="lost"):
         one.send(items)
     assert feed.roll_over()
-    one.client.bulk = send
+    monkeypatch.setattr(bulk, "judge", judge)
     assert one.send(items).acknowledged == 50
     assert one.counts()["looked_up"] == 100
     assert len(feed.everything(feed.stream("alert"))) == 50
@@ -182,3 +184,28 @@ def test_a_wrong_password_is_said_and_nothing_else(feed):
     assert done.returncode == 1
     assert "user, password or API key is wrong" in done.stderr
     assert "sesame" not in done.stderr
+
+
+def test_what_the_server_works_on_is_seen(feed, monkeypatch):
+    """A bulk request in progress carries our mark, so that a shipper that has just begun waits for its end."""
+    with Store(feed.db) as store:
+        for number in range(2_000):
+            store.alert(alert(number))
+    monkeypatch.setenv("OTSENSOR_TEST_PASSWORD", feed.environment["OTSENSOR_TEST_PASSWORD"])
+    (settings,) = config.load(feed.config).destinations
+    outbox = Outbox(feed.db, {"observer.name": "test"})
+    items = outbox.read(0, 2_000, settings.filter).items
+    outbox.close()
+    sender, watcher = Elasticsearch(settings), Elasticsearch(settings)
+    sender.feed = watcher.feed = feed.namespace
+    sending = threading.Thread(target=sender.send, args=(items,))
+    sending.start()
+    while sending.is_alive() and not watcher.counts()["waited_for"]:
+        with contextlib.suppress(Unreachable):
+            watcher.let_finish()
+    sending.join()
+    assert watcher.may_ask
+    assert watcher.counts()["waited_for"] == 1
+    watcher.let_finish()
+    sender.close()
+    watcher.close()

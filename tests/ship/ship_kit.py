@@ -86,6 +86,7 @@ class Fake:
         self.max_body = 1 << 30
         self.may_search = True
         self.is_set_up = True
+        self.working_on: list[str] = []  # marks of the requests in progress
         self.tunnels: list[str] = []
         self.leads_to = ("", 0)
         fake = self
@@ -156,6 +157,12 @@ class Fake:
             stream = path.split("/")[1]
             hits = [{"_id": one, "_index": s} for _, s, one, _ in self.history if s == stream and one in wanted]
             self.answer(handler, 200, {"hits": {"hits": hits}})
+        elif path == "/_tasks":
+            tasks = {str(n): {"headers": {"X-Opaque-Id": mark}} for n, mark in enumerate(self.working_on)}
+            if self.may_search:
+                self.answer(handler, 200, {"nodes": {"a": {"tasks": tasks}}})
+            else:
+                self.answer(handler, 403, {"error": {"type": "security_exception", "reason": "no"}, "status": 403})
         else:
             self.answer(handler, 200, {"_shards": {"total": 1, "successful": 1, "failed": 0}})
 

@@ -4,6 +4,8 @@ import collections
 import json
 import ssl
 import subprocess
+import threading
+import time
 
 import pytest
 from hypothesis import given
@@ -221,6 +223,30 @@ def test_one_that_may_only_create_ships_all_the_same(fake, path):
     assert (one.counts()["created"], one.counts()["already_there"]) == (3, 3)
     assert fake.searches == 1
     one.close()
+
+
+def test_what_the_server_still_works_on_is_waited_for(fake, path):
+    """The answer is lost, the work goes on, and a rollover comes in between."""
+    fill(path, range(3))
+
+    def later(handler, body):
+        mark = handler.headers["X-Opaque-Id"]
+        fake.working_on.append(mark)
+
+        def work():
+            time.sleep(0.3)
+            fake.execute(body)
+            fake.generation += 1
+            fake.working_on.remove(mark)
+
+        threading.Thread(target=work).start()
+        fake.hang_up(handler)
+
+    fake.later, fake.faults = later, ["later"]
+    said = []
+    assert shipped(lane(path, settings(fake.url), said))
+    assert is_there_once(fake, path)
+    assert "soc: the server still works on what was sent before; trying again" in said
 
 
 @pytest.mark.parametrize("fault", ["loris"])

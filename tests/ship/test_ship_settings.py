@@ -1,10 +1,13 @@
 """Destinations are checked key by key; secrets never stand in the configuration."""
 
+import pathlib
+
 import pytest
 
 from sensor.config import ConfigError, load
+from sensor.ship import kinds
 from sensor.ship.destination import STREAMS, Filter, SettingsError
-from sensor.ship.settings import Limits, secret
+from sensor.ship.settings import COMMON, Limits, secret
 
 
 @pytest.fixture
@@ -102,3 +105,11 @@ def test_what_a_filter_lets_through():
     assert [Filter(levels=frozenset({"high"})).takes(row) for row in rows] == [False, True, True]
     assert [Filter(sites=frozenset({"a"})).takes(row) for row in rows] == [True, False, True]
     assert [Filter(segments=frozenset({"y"})).takes(row) for row in rows] == [False, False, True]
+
+
+@pytest.mark.parametrize("name", sorted(kinds.KINDS))
+def test_each_key_has_its_line_in_the_manual(name):
+    manual = (pathlib.Path(__file__).parents[2] / "docs" / "shipping.md").read_text(encoding="utf-8")
+    keys = {**COMMON, **kinds.kind(name).KEYS}
+    assert {key for key in keys if f"`{key}`" not in manual} == set()
+    assert f"`{name}`" in manual

@@ -2,8 +2,8 @@
 
 The rule it lives by: once in effect. A document's id says what it is, so a repeated `create` answers 409, which is
 success; but only within one backing index. So whenever it is unknown what arrived (an answer was lost, the shipper has
-just begun), the ids are looked up before they are sent again. Only what the server itself acknowledged, item by item,
-counts as arrived.
+just begun), the server is let finish what it still works on, and the ids are looked up before they are sent again. Only
+what the server itself acknowledged, item by item, counts as arrived.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ OVERLOADED: Final = (429, 502, 503, 504)
 TOO_LARGE: Final = 413
 REFUSED: Final = (401, 403, 429)  # as a whole: nothing of it arrived
 DOUBTFUL: Final = 2_000  # items after the cursor that may have arrived unseen: more than any request ever held
+LACKING: Final = (400, 403, 404, 405, 410)  # a role without `monitor`, or a server that does not tell its tasks
 RETRY_SECONDS: Final = 2.0  # after single items were refused for want of room
 
 
@@ -44,10 +45,12 @@ class Elasticsearch(Destination):
         self.namespace: str = settings.values["namespace"]
         self.doubtful = DOUBTFUL  # of so many of the next items it is not known whether they have arrived
         self.may_look_up = True
+        self.may_ask = True  # what the server works on
         self.is_set_up = False  # the history takes documents: the templates are there, also the states'
         self.there: set[str] = set()  # ids of history documents that arrived, of items that are not settled
         self.limit = MAX_BODY
-        self.found = {"looked_up": 0, "already_there": 0, "created": 0, "retried": 0, "lookups_refused": 0}
+        self.found = {"looked_up": 0, "already_there": 0, "created": 0, "retried": 0, "lookups_refused": 0,
+                      "waited_for": 0}  # fmt: skip
 
     def send(self, items: Sequence[Item]) -> Sent:
         """Send what fits into one request."""
@@ -111,8 +114,10 @@ class Elasticsearch(Destination):
 
     def answered(self, lines: list[bytes], asked: list[str]) -> dict[str, list[Verdict]] | None:
         """Send a request; return the verdicts by document, None when it is too large. Raises Unreachable."""
+        waits = f"{self.settings.values['timeout'] / 2:.0f}s"  # for a shard; so that its answer comes before we give up
         try:
-            answer = self.client.bulk(operations=lines)  # type: ignore[arg-type]  # it takes lines as well
+            asking = self.client.options(opaque_id=self.mark)
+            answer = asking.bulk(operations=lines, timeout=waits)  # type: ignore[arg-type]  # it takes lines as well
             body = answer.body
         except Exception as error:  # the client has a dozen; each means that we do not know
             status = getattr(error, "status_code", None)
@@ -159,6 +164,7 @@ class Elasticsearch(Destination):
         """Find which history documents are there."""
         if not self.may_look_up:
             return
+        self.let_finish()
         by_stream: dict[str, list[str]] = {}
         for item in items[:MAX_LOOKED_UP]:
             by_stream.setdefault(item.stream, []).append(document_id(item))
@@ -168,6 +174,28 @@ class Elasticsearch(Destination):
         self.there |= found
         if found:  # then what comes after them may be there too
             self.doubtful, self.is_set_up = DOUBTFUL, True
+
+    @property
+    def mark(self) -> str:
+        """What our requests carry, so that they are found among all that the server works on."""
+        return f"otsensor-{self.feed}"
+
+    def let_finish(self) -> None:
+        """Raise Unreachable while the server works on a request of ours, perhaps of a shipper that was killed."""
+        if not self.may_ask:
+            return
+        path, headers = "/_tasks?actions=indices:data/write/bulk*", {"accept": "application/json"}
+        try:
+            nodes = self.client.perform_request("GET", path, headers=headers).body["nodes"]
+            tasks = [task for node in nodes.values() for task in node["tasks"].values()]
+        except Exception as error:
+            if getattr(error, "status_code", None) in LACKING:
+                self.may_ask = False
+                return
+            raise unreachable(error) from error
+        if any(task.get("headers", {}).get("X-Opaque-Id") == self.mark for task in tasks):
+            self.found["waited_for"] += 1
+            raise Unreachable("the server still works on what was sent before")
 
     def present(self, stream: str, ids: list[str]) -> set[str]:
         """Return which ids a data stream holds, in whichever of its backing indices."""
