@@ -37,6 +37,11 @@ MOST: Final = (1 << 63) - 1  # ns, where sums stay; and what no duration has bee
 FRESH: Final = vec[i64]([0, MOST, 0, 0, MOST, 0] + [0] * (2 * BUCKETS))
 
 
+# How `statistics` lie: what is counted, then the numbers above
+COUNTED: Final = 4
+STATISTICS: Final = COUNTED + HISTOGRAMS + 2 * BUCKETS
+
+
 def histogram(kind: i64) -> i64:
     """Return where the histogram of LATENCY or INTERVAL begins."""
     return HISTOGRAMS if kind == LATENCY else HISTOGRAMS + BUCKETS
@@ -119,16 +124,19 @@ class Behaviour:
             self.first_time = time
         else:
             self.measure(INTERVAL, time - self.last_time)
-        self.last_time = time
+        self.last_time = max(self.last_time, time)  # what nobody answered is counted when its time is up
         if exchange.outcome == 1:
             self.accepted += 1
         else:
-            key: int = ending(exchange.outcome, exchange.code)
-            if key not in self.others and len(self.others) >= MAX_ENDINGS:
-                key = ending(exchange.outcome, OTHER_CODE)
-            self.others[key] = self.others.get(key, 0) + 1
+            self.end_in(ending(exchange.outcome, exchange.code), 1)
         if exchange.request_time != 0 and exchange.response_time != 0:
             self.measure(LATENCY, exchange.response_time - exchange.request_time)
+
+    def end_in(self, key: int, count: int) -> None:
+        """Count exchanges that ended otherwise than accepted."""
+        if key not in self.others and len(self.others) >= MAX_ENDINGS:
+            key = ending(key >> CODE_BITS, OTHER_CODE)
+        self.others[key] = self.others.get(key, 0) + count
 
     def measure(self, kind: i64, ns: i64) -> None:
         """Count one duration; a negative one (clocks that step back) is left out."""
@@ -142,6 +150,43 @@ class Behaviour:
         numbers[kind + 1] = min(numbers[kind + 1], ns)
         numbers[kind + 2] = max(numbers[kind + 2], ns)
         numbers[histogram(kind) + bucket(ns)] += 1
+
+    def statistics(self) -> list[int]:
+        """Return count, accepted, first and last time, and then LATENCY, INTERVAL and their histograms, if any."""
+        counted: list[int] = [self.count, self.accepted, self.first_time, self.last_time]
+        return counted + list(self.numbers)
+
+    def merge(self, now: list[int], before: list[int], others: dict[int, int]) -> None:
+        """Add what another's statistics have grown by, from `before` (empty: nothing) to `now`.
+
+        `others`: by how much its endings other than accepted have grown.
+        """
+        fresh = len(before) == 0
+        self.count += now[0] - (0 if fresh else before[0])
+        self.accepted += now[1] - (0 if fresh else before[1])
+        self.first_time = min(self.first_time, now[2]) if self.first_time else now[2]
+        self.last_time = max(self.last_time, now[3])
+        for key, grown in others.items():
+            self.end_in(key, grown)
+        if len(now) == STATISTICS:
+            self.merge_durations(now, before)
+
+    def merge_durations(self, now: list[int], before: list[int]) -> None:
+        """Add what another's durations have grown by."""
+        if len(self.numbers) == 0:
+            self.numbers = FRESH[:]
+        numbers = self.numbers
+        known = len(before) == STATISTICS
+        for index in range(STATISTICS - COUNTED):
+            value: i64 = now[COUNTED + index]
+            if index in (LATENCY + 1, INTERVAL + 1):
+                numbers[index] = min(numbers[index], value)
+            elif index in (LATENCY + 2, INTERVAL + 2):
+                numbers[index] = max(numbers[index], value)
+            else:
+                grown: i64 = value - (before[COUNTED + index] if known else 0)
+                total = numbers[index]
+                numbers[index] = total + grown if total < MOST - grown else MOST
 
     @property
     def latency(self) -> Durations | None:

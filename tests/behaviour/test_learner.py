@@ -265,3 +265,39 @@ def test_a_message_that_cannot_be_read_costs_itself_only(operation, anomaly):
     assert learner.findings.odd == [(anomaly, 0, odd.request)]
     assert learner.counts()["undissected"] == 1
     assert [finding.news for finding in told] == [NEW_CLIENT]
+
+
+def test_an_exchange_counted_late_does_not_set_the_last_time_back():
+    behaviour = Behaviour(*conversation_ends(), "modbus", "read_coils", "read", "1", [], ranged=False)
+    for time in (10 * SECOND, 30 * SECOND, 20 * SECOND):
+        behaviour.count_in(Exchange("modbus", b"", 0, time))
+    assert behaviour.last_time == 30 * SECOND
+    assert behaviour.interval.count == 1
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.integers(1, 10**12), st.integers(0, 10**10), st.integers(1, 5))))
+def test_what_several_have_counted_merges_into_what_one_would_have(told):
+    both = [Behaviour(*conversation_ends(), "modbus", "read_coils", "read", "1", [], ranged=False) for _ in range(3)]
+    merged, before = both[2], [[], []]
+    others = [{}, {}]
+    for which, time, latency, outcome in told:
+        exchange = Exchange("modbus", b"", 0, time)
+        exchange.response_time, exchange.outcome = time + latency, outcome
+        both[which].count_in(exchange)
+        grown = {key: count - others[which].get(key, 0) for key, count in both[which].others.items()}
+        merged.merge(both[which].statistics(), before[which], grown)
+        before[which], others[which] = both[which].statistics(), dict(both[which].others)
+    assert merged.count == sum(one.count for one in both[:2]) == len(told)
+    assert merged.accepted == sum(one.accepted for one in both[:2])
+    expected = Counter()
+    for one in both[:2]:
+        expected.update(one.others)
+    assert merged.others == expected
+    for kind in ("latency", "interval"):
+        parts = [found for one in both[:2] if (found := getattr(one, kind)) is not None]
+        whole = getattr(merged, kind)
+        assert (whole is None) == (not parts)
+        if parts:
+            assert whole.sum == sum(part.sum for part in parts)
+            assert (whole.min, whole.max) == (min(p.min for p in parts), max(p.max for p in parts))
+            assert whole.buckets == [sum(pair) for pair in zip(*(part.buckets for part in parts), strict=True)]
