@@ -97,7 +97,7 @@ def measure(path: str, stage: str) -> float:
                     right.tick(left.time)
             left.finish()
             if right is not None:
-                right.finish(left, captures)
+                right.finish(left.learner.behaviours, captures.sources, left.counts())
         seconds = time.process_time() - began
         if right is not None:
             right.store.close()

@@ -111,7 +111,7 @@ class Reading:
             if self.stopped:
                 break
         line.finish()
-        self.recorder.finish(line, self.captures)
+        self.recorder.finish(line.learner.behaviours, self.captures.sources, line.counts())
         self.done = True
         yield
 

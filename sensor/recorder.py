@@ -12,15 +12,17 @@ from sensor.behaviour.finding import Finding, Findings
 from sensor.detect.event import Frame
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from sensor.alert.alert import Alert
     from sensor.alert.book import AlertBook
     from sensor.alert.lines import AlertLines
-    from sensor.capture.files import Captures
+    from sensor.behaviour.behaviour import Behaviour
+    from sensor.capture.source import Source
     from sensor.contract import Conversation, Message
     from sensor.detect.detector import Detector, Match
     from sensor.flow.flow import Flow
     from sensor.inventory.inventory import Inventory
-    from sensor.pipeline import Line
     from sensor.store.store import Store
 
 TCP: Final = 6  # IP protocol number
@@ -76,7 +78,8 @@ class Recorder(Findings):
         """Take what was wrong with a stream."""
         self.oddities[kind] = self.oddities.get(kind, 0) + 1
         self.store.oddity(talk, kind, direction, time, number, sample)
-        self.alert(self.detector.oddity(talk, kind, direction, time, number, sample))
+        source = cast("Flow", talk).last_source
+        self.alert(self.detector.oddity(talk, kind, direction, time, number, sample, source))
 
     # --- What becomes of it ---------------------------------------------------------------------------
 
@@ -103,16 +106,16 @@ class Recorder(Findings):
         """Capture time has gone on to `time` (ns)."""
         self.store.tick(time)
 
-    def finish(self, line: Line, captures: Captures) -> None:
-        """The captures are over: write what is only known at the end."""
+    def finish(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:
+        """There is no more to come: write what is only known at the end. `counts`: the line's counters."""
         self.tell(self.book.finish())
-        for source in captures.sources:
+        for source in sources:
             self.store.capture(source)
         for asset in self.inventory.shown():
             self.store.asset(asset, self.inventory.role(asset.endpoint))
-        for behaviour in line.learner.behaviours:
+        for behaviour in behaviours:
             self.store.behaviour(behaviour)
-        self.store.health({**line.counts(), **self.counts()})
+        self.store.health({**counts, **self.counts()})
         self.store.commit()
         if self.lines is not None:
             self.lines.close()

@@ -29,6 +29,7 @@ IDLE: Final = "idle"
 EVICTED: Final = "evicted"  # the table was full
 REUSED: Final = "reused"  # its ports serve a new connection
 CAPTURE_OVER: Final = "capture_over"
+WORKER_LOST: Final = "worker_lost"  # the process that followed it has died
 
 
 class Half(Recent):
@@ -91,6 +92,7 @@ class Flow(Conversation):
         self.icmp_code: i64 = -1
         # Framing
         self.probe: Probe | None = None  # while its protocol is not known
+        self.carried_by = ""  # name of the protocol whose dissector it has, a carrier's where one carries another
         self.frames: i64 = 0  # whole frames given to the dissector
         self.strikes: i64 = 0  # illegible ones of late
         self.struck_at: i64 = 0  # `frames` at the last of them

@@ -123,6 +123,7 @@ class Recognition:
             return
         self.counts.recognised += 1
         flow.dissector = dissector
+        flow.carried_by = protocol.name
         flow.frames = flow.strikes = flow.struck_at = 0
         if index < probe.registered:
             flow.probe = None

@@ -1,0 +1,202 @@
+"""What a worker tells the recorder, each kind of record declared once, and how a batch of them becomes bytes.
+
+The rule it lives by: the worker reads hostile bytes, so the recorder believes only what has the declared types. Numbers
+of flows, behaviours, ends and files are the worker's own; each is told before it is first used.
+"""
+
+from typing import Annotated, Any, Final
+
+import msgspec
+
+from sensor.contract import MAX_KEPT, OUTCOME_NAMES
+
+MAX_BATCH: Final = 64 * 1024 * 1024  # bytes: twice what a worker lets wait, so a longer one is no batch of ours
+
+Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # what a native class holds
+Direction = Annotated[int, msgspec.Meta(ge=0, le=1)]
+Outcome = Annotated[int, msgspec.Meta(ge=0, lt=len(OUTCOME_NAMES))]
+Address = Annotated[bytes, msgspec.Meta(max_length=16)]
+Wire = Annotated[bytes, msgspec.Meta(max_length=MAX_KEPT)]
+Targets = list[tuple[str, Whole, Whole]]
+
+
+class Record(msgspec.Struct, array_like=True, gc=False):
+    """A line of a batch; fields in order, without names."""
+
+
+class Place(Record, tag=1):
+    """A network: the point of observation, with VLAN stack and tunnel."""
+
+    number: Whole
+    site: str
+    segment: str
+    vlan: str
+    tunnel: str
+
+
+class End(Record, tag=2):
+    """An endpoint: an address on a network."""
+
+    number: Whole
+    place: Whole
+    address: Address
+    text: str
+
+
+class File(Record, tag=3):
+    """What evidence shows for a source of frames: the interface, or the file that is written beside it."""
+
+    number: Whole
+    name: str
+
+
+class Known(Record, tag=4):
+    """A behaviour that was not there before."""
+
+    number: Whole
+    client: Whole
+    server: Whole
+    protocol: str
+    operation: str
+    action: str
+    unit: str
+    targets: Targets
+    ranged: bool
+
+
+class Counted(Record, tag=5):
+    """The statistics of a behaviour, as they are now; `targets` where a range has grown."""
+
+    number: Whole
+    statistics: list[Whole]  # as in Behaviour.statistics
+    others: dict[Whole, Whole]  # as in Behaviour.others
+    targets: Targets
+
+
+class Began(Record, tag=6):
+    """A conversation that was opened."""
+
+    flow: Whole
+    opener: Whole
+    answerer: Whole
+    key: bytes
+    kind: Whole
+    transport: Whole
+    opener_port: Whole
+    answerer_port: Whole
+    ethertype: Whole
+    time: Whole
+    frame: Whole
+    source: Whole
+    icmp_type: Whole
+    icmp_code: Whole
+    macs: tuple[Address, Address]
+
+
+class Stand(Record):
+    """How a conversation stands when something is told of it."""
+
+    flow: Whole
+    protocol: str  # name of the one that was recognised, the carrier's where one carries another; "": none
+    spoken: str  # name of what is carried inside, where there is something
+    state: Whole
+    starts: tuple[Whole, Whole]  # first sequences, -1 where no SYN told
+    last_time: Whole
+    last_source: Whole
+
+
+class Ended(Record, tag=7):
+    """A conversation that is over; `halves` as in `half_counts`."""
+
+    stand: Stand
+    ending: str
+    halves: tuple[list[Whole], list[Whole]]
+    macs: tuple[Address, Address]
+
+
+class Found(Record, tag=8):
+    """A finding: news, or a significant exchange."""
+
+    stand: Stand
+    behaviour: Whole
+    news: str
+    protocol: str
+    client: Direction
+    times: tuple[Whole, Whole]
+    frames: tuple[Whole, Whole]
+    sources: tuple[Whole, Whole]
+    request: Wire
+    response: Wire
+    outcome: Outcome
+    code: Whole
+    retries: Whole
+    significant: bool
+    anomalies: list[str]
+
+
+class Odd(Record, tag=9):
+    """Something wrong with a stream or packet."""
+
+    stand: Stand
+    kind: str
+    direction: Direction
+    time: Whole
+    frame: Whole
+    sample: bytes
+
+
+class Pulse(Record, tag=10):
+    """How the worker is: every counter by name, and what the line says about the quality of what it sees."""
+
+    counts: dict[str, Whole]
+    quality: dict[str, Any]
+    states: dict[str, str]  # of each interface
+
+
+Told = Place | End | File | Known | Counted | Began | Ended | Found | Odd | Pulse
+
+
+class Batch(Record):
+    """What was told up to a capture time, ns; the worker's time goes on even when there is nothing to tell."""
+
+    time: Whole
+    records: list[Told]
+
+
+ENCODER: Final = msgspec.msgpack.Encoder()
+DECODER: Final = msgspec.msgpack.Decoder(Batch)
+
+
+class Unfit(Exception):  # noqa: N818  # what a worker sent is not what workers send
+    """Bytes that are no batch: the worker that sent them is not to be trusted any more."""
+
+
+def packed(batch: Batch) -> bytes:
+    """Return a batch as bytes."""
+    try:
+        return ENCODER.encode(batch)
+    except (UnicodeEncodeError, OverflowError):  # a text or a number from the wire that no message takes
+        return ENCODER.encode(mended(batch))
+
+
+def mended(value: Any) -> Any:
+    """Return a value with broken letters replaced, and numbers kept within 64 bits."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, int):
+        return max(-(1 << 63), min(value, (1 << 63) - 1))
+    if isinstance(value, list | tuple):
+        return [mended(one) for one in value]
+    if isinstance(value, dict):
+        return {mended(name): mended(one) for name, one in value.items()}
+    if isinstance(value, msgspec.Struct):
+        return type(value)(*map(mended, msgspec.structs.astuple(value)))
+    return value
+
+
+def unpacked(data: bytes) -> Batch:
+    """Return the batch that bytes say; raise Unfit where they say none."""
+    try:
+        return DECODER.decode(data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Unfit(str(error)) from error

@@ -1,0 +1,108 @@
+"""What stands right of the hand-over cannot tell whether it runs in the worker's process or in its own."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sensor.capture.files import Captures
+from sensor.handover import records
+from sensor.handover.teller import BUSY_BYTES, FULL_BYTES, Teller
+from sensor.pipeline import Line
+from tests.handover import handover_kit
+from tests.line import line_kit
+
+KINDS = ("assets", "behaviours", "alerts", "flows", "oddities")
+
+
+@pytest.mark.parametrize("name", line_kit.OWN)
+def test_a_capture_read_through_the_handover_gives_the_same(name):
+    direct = line_kit.reading(line_kit.PCAPS / name).run()
+    relayed = handover_kit.relayed(line_kit.PCAPS / name)
+    for kind in KINDS:
+        assert handover_kit.found(relayed, kind) == handover_kit.found(direct, kind), kind
+    direct.close()
+    relayed.close()
+
+
+def test_two_workers_add_up_to_one():
+    direct = line_kit.reading(line_kit.PCAPS / "plant.pcapng").run()
+    split = handover_kit.split_by_pair(line_kit.PCAPS / "plant.pcapng")
+    # which of several a reason or a list names first, and a frame's number among those of one worker, may differ
+    differs = {"assets": ("reason", "digest"), "alerts": ("id", "evidence", "sentence"), "flows": ("first_frame",)}
+    for kind in ("assets", "behaviours", "alerts", "flows"):
+        ours, one = (handover_kit.found(which, kind) for which in (split, direct))
+        for row in ours + one:
+            for name in differs.get(kind, ()):
+                row.pop(name)
+            row.update({name: sorted(value, key=repr) for name, value in row.items() if isinstance(value, list)})
+        assert sorted(ours, key=repr) == sorted(one, key=repr), kind
+
+
+def test_a_worker_that_takes_anothers_place_tells_nothing_twice():
+    direct = line_kit.reading(line_kit.PCAPS / "plant.pcapng").run()
+    restarted = handover_kit.restarted(line_kit.PCAPS / "plant.pcapng", at=0.5)
+    assert [row["id"] for row in restarted.rows("assets")] == [row["id"] for row in direct.rows("assets")]
+    titles = {row["title"] for row in direct.rows("alerts")}
+    assert {row["title"] for row in restarted.rows("alerts")} <= titles
+    assert "worker_lost" in {row["ending"] for row in restarted.rows("flows")}
+
+
+@pytest.mark.parametrize("told", [
+    records.End(0, 7, b"\0" * 4, "x"),
+    records.Known(0, 1, 2, "modbus", "read", "read", "1", [], False),
+    records.Counted(3, [1, 1, 1, 1], {}, []),
+    records.Counted(3, [1, 1], {}, []),
+    records.Odd(records.Stand(5, "modbus", "modbus", 0, (-1, -1), 0, 0), "gap", 0, 1, 1, b""),
+])  # fmt: skip
+def test_what_refers_to_nothing_that_was_told_is_not_believed(told):
+    mirror = handover_kit.mirror()
+    with pytest.raises(records.Unfit):
+        mirror.play(records.unpacked(records.packed(records.Batch(1, [told]))))
+
+
+@given(st.binary(max_size=200))
+def test_bytes_that_are_no_batch_are_refused(data):
+    mirror = handover_kit.mirror()
+    try:
+        batch = records.unpacked(data)
+        mirror.play(batch)
+    except records.Unfit:
+        return
+    assert not batch.records or isinstance(batch.records[0], records.Record)
+
+
+def test_a_text_that_no_message_takes_is_mended():
+    odd = records.File(0, "bad \udcff name")
+    batch = records.unpacked(records.packed(records.Batch(1 << 70, [odd])))
+    assert batch.records == [records.File(0, "bad ? name")]
+    assert batch.time == (1 << 63) - 1
+
+
+def test_where_the_recorder_is_behind_conversations_go_untold_first_and_are_counted():
+    waiting = 0
+    sent = []
+    told = Teller(sent.append, lambda: waiting)
+    line = Line(told, handover_kit.protocols(), False, {})
+    waiting = BUSY_BYTES + 1
+    for block in Captures([line_kit.PCAPS / "plant.pcapng"]).blocks():
+        line.run(block)
+    line.finish()
+    assert told.counts()["flows_untold"] > 0
+    assert told.counts()["findings_untold"] == 0
+    told.flush()
+    kinds = [type(record) for data in sent for record in records.unpacked(data).records]
+    assert kinds.count(records.Found) > 100
+    # what a finding needs to be understood is told all the same, and each such conversation ends
+    assert kinds.count(records.Began) == kinds.count(records.Ended) > 0
+
+
+def test_where_the_recorder_stands_still_findings_go_untold_and_are_counted():
+    sent = []
+    told = Teller(sent.append, lambda: FULL_BYTES + 1)
+    line = Line(told, handover_kit.protocols(), False, {})
+    for block in Captures([line_kit.PCAPS / "s7-stop.pcapng"]).blocks():
+        line.run(block)
+    line.finish()
+    told.flush()
+    assert told.counts()["findings_untold"] > 0
+    assert [records.unpacked(data).records for data in sent] == [[]]
