@@ -112,9 +112,9 @@ class Recorder(Findings):
         for source in sources:
             self.store.capture(source)
         for asset in self.inventory.shown():
-            self.store.asset(asset, self.inventory.role(asset.endpoint))
+            self.store.asset(asset, self.inventory.role(asset.endpoint), tell=True)
         for behaviour in behaviours:
-            self.store.behaviour(behaviour)
+            self.store.behaviour(behaviour, tell=True)
         self.store.health({**counts, **self.counts()})
         self.store.commit()
         if self.lines is not None:

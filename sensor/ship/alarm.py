@@ -52,7 +52,7 @@ def raise_alarm(path: pathlib.Path, which: Rule, sentence: str, key: tuple[str, 
                 observer: Mapping[str, str]) -> bool:  # fmt: skip
     """Write an alert, unless it was raised before for the same `key`; return whether it is new."""
     identity = hashlib.blake2b("\x1f".join(("1", which.id, *key)).encode(), digest_size=16).hexdigest()
-    with Store(path) as store:
+    with Store(path, joins=True) as store:
         if store.database.execute("SELECT 1 FROM alerts WHERE id = ?", (identity,)).fetchone():
             return False
         store.observer = observer

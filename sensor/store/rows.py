@@ -4,6 +4,7 @@ The rule it lives by: a row is a plain tuple made in one expression: it is the p
 """
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -22,7 +23,9 @@ from sensor.store.tables import TABLES
 
 Row = tuple[Any, ...]
 NO_DURATIONS: Final[Row] = (0, 0, None, None, None)
-NUMBERED: Final = {table.name: table.numbered for table in TABLES}
+NUMBERED: Final = {table.name: table.numbered for table in TABLES} | {"behaviours_told": 0, "assets_told": 0}
+UNTOLD: Final = 0  # the sequence of a row that has gone on since it was told, and waits for its time
+NUMBER: Final = re.compile(r"(?<![\w.:])\d+(?![\w.:])")  # one that counts, and no part of an address
 MAX_SQL: Final = (1 << 63) - 1  # SQLite's integers have 64 bits and a sign
 
 
@@ -61,8 +64,9 @@ def asset(asset: Asset, identity: str, sequence: int, role: tuple[str, str]) -> 
 
 
 def digest(known: Row) -> str:
-    """Return what tells whether anything has changed."""
-    return hashlib.blake2b("\x1f".join(map(clean, known)).encode(), digest_size=16).hexdigest()
+    """Return what tells whether anything has changed; a count in a reason has when it is ten times as large."""
+    text = NUMBER.sub(lambda found: "9" * len(found[0]), "\x1f".join(map(clean, known)))
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def fact(fact: Fact, identity: str, file: str) -> Row:
@@ -73,7 +77,7 @@ def fact(fact: Fact, identity: str, file: str) -> Row:
     )  # fmt: skip
 
 
-def behaviour(behaviour: Behaviour, run: int, sequence: int) -> Row:
+def behaviour(behaviour: Behaviour, identity: str, run: int, sequence: int) -> Row:
     """Return a behaviour with its statistics."""
     target = behaviour.target_text()
     targets = json([(target.space, target.first, target.last) for target in behaviour.targets])
@@ -82,11 +86,17 @@ def behaviour(behaviour: Behaviour, run: int, sequence: int) -> Row:
     else:
         outcomes, codes = f'{{"accepted":{behaviour.accepted}}}', "{}"
     return (
-        behaviour.identity(), run, sequence, *place(behaviour.client.network), behaviour.client.text,
+        identity, run, sequence, *place(behaviour.client.network), behaviour.client.text,
         behaviour.server.text, behaviour.protocol, behaviour.operation, behaviour.action, behaviour.unit, target,
         targets, behaviour.ranged, behaviour.count, behaviour.first_time, behaviour.last_time, outcomes, codes,
         *durations(behaviour.latency), *durations(behaviour.interval),
     )  # fmt: skip
+
+
+def meaning(behaviour: Behaviour) -> int:
+    """Return what tells, within this process, whether more of a behaviour has changed than its counts."""
+    told = (behaviour.ranged, behaviour.target_text(), *sorted(behaviour.outcomes()), *sorted(behaviour.codes()))
+    return hash(told)
 
 
 def durations(found: Durations | None) -> Row:
@@ -159,4 +169,4 @@ def renumbered(name: str, waiting: list[Row], ahead: int) -> list[Row]:
     at = NUMBERED.get(name, -1)
     if at < 0:
         return waiting
-    return [(*row[:at], row[at] + ahead, *row[at + 1 :]) for row in waiting]
+    return [(*row[:at], row[at] + ahead, *row[at + 1 :]) if row[at] != UNTOLD else row for row in waiting]

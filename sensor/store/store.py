@@ -18,7 +18,9 @@ from sensor.contract import Conversation
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset
 from sensor.store import rows, tables
+from sensor.store.cadence import DAY, Cadence
 from sensor.store.database import StoreError, complaint, open_for_writing
+from sensor.store.rows import UNTOLD
 from sensor.store.tables import Table
 
 __all__ = ["Store", "StoreError"]
@@ -30,8 +32,11 @@ BATCH_NS: Final = 1_000_000_000  # of capture time, for whoever reads the file w
 class Store:
     """Writes one run into a database."""
 
-    def __init__(self, path: pathlib.Path | None = None, version: str = "") -> None:
-        """`path` None: a temporary database; `version`: the sensor's. Raises StoreError."""
+    def __init__(self, path: pathlib.Path | None = None, version: str = "", *, joins: bool = False) -> None:
+        """`path` None: a temporary database; `version`: the sensor's; `joins`: somebody else writes it as well.
+
+        Raises StoreError.
+        """
         self.path = path
         self.database = open_for_writing(path)
         self.files: Sequence[str] = ()  # names of the capture files by index
@@ -45,7 +50,11 @@ class Store:
         self._shipped_waiting: set[str] = set()  # ids of assets and alerts that wait
         self._committed_at = 0
         self._time = 0
+        self._behaviours = Cadence()
+        self._assets = Cadence(DAY)
         with self._told():
+            if not joins:
+                self._tell_what_was_left()
             self.sequence = self._written = self._last()
             self.run = self.database.execute("INSERT INTO runs (version) VALUES (?)", (version,)).lastrowid or 0
 
@@ -56,23 +65,48 @@ class Store:
         self._put("captures", rows.capture(source, self.run))
         self._commit_when_full()
 
-    def asset(self, asset: Asset, role: tuple[str, str]) -> None:
-        """Write an asset as it is now, with its role and the reason for it, and its facts."""
+    def asset(self, asset: Asset, role: tuple[str, str], *, tell: bool = False) -> None:
+        """Write an asset as it is now, with its role and the reason for it, and its facts.
+
+        It is told when it is new, has changed, or once a day when it was heard; with `tell`, a change at once.
+        """
         identity = asset.identity()
         known = self._known("SELECT digest FROM assets WHERE id = ?", identity)
         row = rows.asset(asset, identity, self.sequence + 1, role)
-        if row[-1] == known:
-            self._put("assets_seen", (asset.first_time, asset.last_time, identity))
-        else:
+        if self._asset_is_told(identity, row[-1], known, asset.last_time, tell=tell):
             self._next()
             self._put("assets", row)
+        elif row[-1] == known:
+            self._put("assets_seen", (asset.first_time, asset.last_time, identity))
+        else:
+            self._put("assets", (identity, UNTOLD, *row[2:]))
         for fact in asset.facts.values():
             self._put("facts", rows.fact(fact, identity, self._file(fact.capture)))
         self._commit_when_full()
 
-    def behaviour(self, behaviour: Behaviour) -> None:
-        """Write a behaviour as it is now; within a run it replaces what was written of it before."""
-        self._put("behaviours", rows.behaviour(behaviour, self.run, self._next()))
+    def _asset_is_told(self, identity: str, digest: str, known: str | None, heard: int, *, tell: bool) -> bool:
+        """Say whether an asset is told now."""
+        cadence, meaning = self._assets, hash(digest)
+        if digest == known and identity not in cadence.told:  # an earlier run has told it
+            cadence.tell(identity, meaning, heard, self._time)
+            return False
+        if tell:
+            return digest != known or identity in cadence.waiting
+        return not cadence.same(identity, meaning, heard) and cadence.due(identity, meaning, heard, self._time)
+
+    def behaviour(self, behaviour: Behaviour, *, tell: bool = False) -> None:
+        """Write a behaviour as it is now; within a run it replaces what was written of it before.
+
+        It may be written as often as one likes: it is told when its time has come, or now, with `tell`.
+        """
+        identity, meaning, count = behaviour.identity(), rows.meaning(behaviour), behaviour.count
+        if self._behaviours.same(identity, meaning, count):
+            return
+        if tell or self._behaviours.due(identity, meaning, count, self._time):
+            self._behaviours.waiting.pop(identity, None)
+            self._put("behaviours", rows.behaviour(behaviour, identity, self.run, self._next()))
+        else:
+            self._put("behaviours", rows.behaviour(behaviour, identity, self.run, UNTOLD))
         self._commit_when_full()
 
     def flow(self, flow: Flow) -> None:
@@ -119,7 +153,31 @@ class Store:
         self._time = max(self._time, time)
         if time - self._committed_at >= BATCH_NS:
             self._committed_at = time
+            self._tell_what_is_ripe()
             self.commit()
+
+    def _tell_what_is_ripe(self) -> None:
+        for identity in self._behaviours.ripe(self._time):
+            self._put("behaviours_told", (self._next(), identity, self.run))
+        for identity in self._assets.ripe(self._time):
+            self._put("assets_told", (self._next(), identity))
+
+    def _tell_what_was_left(self) -> None:
+        """Tell what an earlier run has written and not told, for it ended before its time."""
+        left = [
+            (statement, row)
+            for statement, question in LEFT.items()
+            for row in self.database.execute(question, (UNTOLD,)).fetchall()
+        ]
+        if not left:
+            return
+        self.database.execute("BEGIN IMMEDIATE")
+        sequence = self._last()
+        for statement, row in left:
+            sequence += 1
+            self.database.execute(STATEMENTS[statement], (sequence, *row))
+        self.database.execute(STATEMENTS["meta"], ("sequence", str(sequence)))
+        self.database.execute("COMMIT")
 
     def commit(self) -> None:
         """Write everything that waits."""
@@ -232,9 +290,17 @@ class Told:
 
 
 def statements(declared: Iterable[Table]) -> dict[str, str]:
-    """Return the writing statement of each table."""
-    seen = "UPDATE assets SET first_time = min(first_time, ?), last_time = max(last_time, ?) WHERE id = ?"
-    return {**{table.name: table.insert() for table in declared}, "assets_seen": seen}
+    """Return the writing statement of each table, and of parts of rows."""
+    parts = {
+        "assets_seen": "UPDATE assets SET first_time = min(first_time, ?), last_time = max(last_time, ?) WHERE id = ?",
+        "assets_told": "UPDATE assets SET sequence = ? WHERE id = ?",
+        "behaviours_told": "UPDATE behaviours SET sequence = ? WHERE id = ? AND run = ?",
+    }
+    return {table.name: table.insert() for table in declared} | parts
 
 
 STATEMENTS: Final = statements(tables.TABLES)
+LEFT: Final = {
+    "assets_told": "SELECT id FROM assets WHERE sequence = ?",
+    "behaviours_told": "SELECT id, run FROM behaviours WHERE sequence = ?",
+}

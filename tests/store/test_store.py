@@ -206,13 +206,13 @@ def test_what_is_rewritten_is_kept_until_everybody_who_ships_has_it(path):
     of, store = behaviour(), Store(path)
     for _ in range(3):  # nobody ships: nothing is kept
         exchanged(of, SECOND)
-        store.behaviour(of)
+        store.behaviour(of, tell=True)
     store.commit()
     assert numbers(path) == [3]
     store.database.execute("INSERT INTO cursors VALUES ('soc', 3, 3, 0, 0, 0), ('far', 4, 4, 0, 0, 0)")
     for _ in range(3):
         exchanged(of, SECOND)
-        store.behaviour(of)
+        store.behaviour(of, tell=True)
     store.close()
     assert numbers(path) == [4, 5, 6]
     with sqlite3.connect(path) as connection:
