@@ -11,6 +11,7 @@ import yaml
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import Iterator
 
 MAX_FILE: Final = 1_000_000  # bytes; the longest rules of public collections have 50 kB
 MAX_DEPTH: Final = 64  # a Sigma rule has about six levels, a configuration four
@@ -48,8 +49,24 @@ def text_of(path: "pathlib.Path") -> str:
 def too_deep(text: str) -> bool:
     """Say whether collections nest beyond any use: composing them would not survive it."""
     depth = 0
-    for event in yaml.parse(text, Loader=LOADER):
-        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if depth > MAX_DEPTH:
+    try:
+        for event in yaml.parse(text, Loader=LOADER):
+            depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+            if depth > MAX_DEPTH:
+                return True
+    except yaml.MarkedYAMLError as error:
+        if "nesting depth" in str(error.problem):  # newer libyaml has a bound of its own, and looks ahead
             return True
+        raise
     return False
+
+
+def aside(text: str) -> "Iterator[tuple[int, str]]":
+    """Return what makes a short file a long one, or a value something else: aliases and tags, each with its line."""
+    for event in yaml.parse(text, Loader=LOADER):
+        line = event.start_mark.line + 1 if event.start_mark is not None else 0
+        tag = getattr(event, "tag", None)
+        if isinstance(event, yaml.AliasEvent):
+            yield line, f"an alias, *{event.anchor}, is not taken: write the value out"
+        elif tag is not None:
+            yield line, f"a tag, {tag}, is not taken: write the value without it"

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from sensor.keys.key import Key
     from sensor.ship.documents import Item
 
 STREAMS: Final = ("alert", "asset", "behaviour", "flow", "health")
@@ -39,21 +40,6 @@ class Sent:
     acknowledged: int
     rejected: Sequence[tuple[Item, str]] = ()  # with the reason
     retry_after: float | None = None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Key:
-    """One key of a destination in the configuration.
-
-    `kind`: text, texts (one or a list), file (a path, seen from the configuration's folder), number, flag, seconds
-    ("90s", "5m", "2h", "30d"), bytes ("64 MB") or one of `choices`.
-    """
-
-    meaning: str
-    kind: str = "text"
-    default: Any = None
-    required: bool = False
-    choices: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

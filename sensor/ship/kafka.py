@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
 
-from sensor.ship.destination import Destination, Key, Sent, Settings, SettingsError, Unreachable
+from sensor.keys.key import Key
+from sensor.ship.destination import Destination, Sent, Settings, SettingsError, Unreachable
 from sensor.ship.documents import stamped
 from sensor.ship.producing import TIMEOUT_SECONDS, Message, Producing
 from sensor.ship.settings import secret

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 import orjson
 
-from sensor.ship.destination import Destination, Key, Sent, Settings, Unreachable
+from sensor.keys.key import Key
+from sensor.ship.destination import Destination, Sent, Settings, Unreachable
 from sensor.ship.feed import NotCarried, carried, taken_up
 from sensor.ship.rotating import RotatingFile
 

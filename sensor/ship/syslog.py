@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import orjson
 
+from sensor.keys.key import Key
 from sensor.ship import cef, rfc5424, tls
 from sensor.ship.channel import MAX_DATAGRAM, Channel, Datagrams, Stream
-from sensor.ship.destination import Destination, Key, Sent, Settings, SettingsError, Unreachable
+from sensor.ship.destination import Destination, Sent, Settings, SettingsError, Unreachable
 from sensor.ship.feed import carried
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from sensor.keys.key import Key
 from sensor.ship import tls
-from sensor.ship.destination import Destination, Key, Sent, Settings, SettingsError, Unreachable
+from sensor.ship.destination import Destination, Sent, Settings, SettingsError, Unreachable
 from sensor.ship.documents import stamped
 from sensor.ship.feed import feed_id
 from sensor.ship.post import TIMEOUT_SECONDS, Answer, Poster

@@ -7,7 +7,7 @@ import pytest
 
 PACKAGE = pathlib.Path(__file__).parents[2] / "sensor"
 LINE = (
-    "contract", "vocabulary", "yamls", "capture", "decode", "flow", "protocols", "behaviour", "handover",
+    "contract", "vocabulary", "yamls", "keys", "capture", "decode", "flow", "protocols", "behaviour", "handover",
     "inventory", "detect", "build", "ecs", "alert", "store", "ship", "forensics", "console", "guard",
 )  # fmt: skip
 FOLDERS = [name for name in LINE if (PACKAGE / name).is_dir()]

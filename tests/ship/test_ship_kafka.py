@@ -116,9 +116,8 @@ def test_the_password_is_in_no_complaint(tmp_path):
 
 @pytest.mark.parametrize(
     ("given", "complaint"),
-    [({"topic": "a b"}, "is no name of a topic"), ({"user": "me"}, "user without password_file"),
-     ({"ca": "nowhere.crt"}, "ssl.ca.location")],
-)  # fmt: skip
+    [({"topic": "a b"}, "is no name of a topic"), ({"ca": "nowhere.crt"}, "ssl.ca.location")],
+)
 def test_what_cannot_work_is_said_with_its_place(tmp_path, given, complaint):
     with pytest.raises(SettingsError, match=complaint):
         way(tmp_path, "127.0.0.1:9092", **given)

@@ -22,7 +22,7 @@ from sensor.ship.elastic.reply import Verdict, judge, said
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from sensor.ship.destination import Key
+    from sensor.keys.key import Key
 
 MAX_BODY: Final = 8 << 20  # bytes of one request, before packing; servers take 100 MB, and work best on a tenth
 MAX_LOOKED_UP: Final = 10_000  # hits of one search: the server's own window

@@ -11,7 +11,8 @@ import logging
 import urllib.parse
 from typing import TYPE_CHECKING, Any, Final
 
-from sensor.ship.destination import Key, SettingsError
+from sensor.keys.key import Key
+from sensor.ship.destination import SettingsError
 from sensor.ship.settings import secret
 
 if TYPE_CHECKING:
