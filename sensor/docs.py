@@ -1,4 +1,4 @@
-"""Write the generated pages of docs/: every field, every anomaly, every rule.
+"""Write the generated pages of docs/: every key of the configuration, every field, every anomaly, every rule.
 
 The rule it lives by: a page made from declarations is never edited; a test fails when it is stale.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from sensor.config import page as configuration
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.vocabulary import vocabulary
 
@@ -59,6 +60,11 @@ def unit(field: Field) -> str:
     return f" ({field.unit})" if field.unit else ""
 
 
+def configuration_page() -> str:
+    """Return docs/configuration.md."""
+    return f"{MADE}\n{configuration.page()}"
+
+
 def rules_page() -> str:
     """Return docs/rules.md."""
     rules = sorted(RuleSet.load((default_rules(),)).alerting(), key=lambda rule: (rule.service, rule.title))
@@ -84,7 +90,7 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"fields.md": fields_page, "rules.md": rules_page}
+PAGES = {"configuration.md": configuration_page, "fields.md": fields_page, "rules.md": rules_page}
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
     settings = reading_options(options)
     if options.ship:
         check_shipping(options, settings)
-    written = {"--alerts": options.alerts, "--messages": options.messages, "--db": options.db}
+    written = {"--alerts": options.alerts, "--messages": options.messages, "--db": settings.db}
     targets.check(options.captures, written)
     if options.json and str(options.messages) == targets.STANDARD:
         raise ConfigError("--json and --messages - both want standard output; give --messages a file")
@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         if path.is_dir() and not rule_files([path]):
             raise ConfigError(f"{path}: no rules found; expected files that end in .yml or .yaml")
     reading = Reading(options.captures, settings)
-    beside = Beside(options.db, options.config) if options.ship else None
+    beside = Beside(settings.db, options.config) if options.ship and settings.db is not None else None
     gc.freeze()
     began = time.monotonic()
     with interruptible(reading):
@@ -110,7 +110,7 @@ def run(options: argparse.Namespace) -> int:
 
 def check_shipping(options: argparse.Namespace, settings: Options) -> None:
     """Raise ConfigError where `--ship` lacks what it needs."""
-    if options.db is None:
+    if settings.db is None:
         raise ConfigError("--ship needs --db FILE: what is not shipped yet is kept there")
     if not settings.config.destinations:
         raise ConfigError(f"--ship: {options.config or 'no --config given: it'} names no destinations")
@@ -122,9 +122,9 @@ def reading_options(options: argparse.Namespace) -> Options:
     given = {name: getattr(options, name) for name in ("site", "segment") if getattr(options, name) is not None}
     return Options(
         config=dataclasses.replace(config, **given),
-        rules=tuple(options.rules),
-        protocols=tuple(options.protocols),
-        db=options.db,
+        rules=tuple(options.rules) or config.rules,
+        protocols=tuple(options.protocols) or config.protocols,
+        db=options.db or config.db,
         alerts=options.alerts,
     )
 

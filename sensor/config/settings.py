@@ -112,7 +112,7 @@ class Config:
     )  # fmt: skip
     destinations: tuple[Settings, ...] = key(
         "where documents are shipped to", "list", (), read=shipping.destinations,
-        example=({"type": "elasticsearch", "hosts": ["https://es.example:9200"], "api_key_file": "es.key"},),
+        example=({"type": "elasticsearch", "hosts": "https://es.example:9200", "api_key_file": "es.key"},),
     )  # fmt: skip
     outbox: shipping.Limits = key(
         "how much waits for destinations that do not answer", "section", section=shipping.Limits

@@ -56,6 +56,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return (difflib.get_close_matches(word[:MAX_QUOTED], names, 1) or ["one of " + ", ".join(names)])[0]
 
 
+def meant(text: str, known: Iterable[str]) -> str:
+    """Return the question whether the nearest one was meant, where there is a near one."""
+    near = difflib.get_close_matches(text[:MAX_QUOTED], list(known), 1)
+    return f"; did you mean {near[0]}?" if near else ""
+
+
 def quoted(text: str) -> str:
     """Return a value as it is repeated in a complaint: short, and with control characters escaped."""
     return repr(text if len(text) <= MAX_QUOTED else text[: MAX_QUOTED - 3] + "...")

@@ -13,7 +13,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final
 
 from sensor.keys.key import Address
-from sensor.keys.problems import nearest, quoted
+from sensor.keys.problems import meant, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -50,12 +50,6 @@ def plain(key: Key, text: str, folder: pathlib.Path) -> Any:
     if key.choices and text not in key.choices:
         raise ValueError(f"{quoted(text)} is none of {', '.join(key.choices)}{meant(text, key.choices)}")
     return READERS.get(key.kind, as_text)(key, text, folder)
-
-
-def meant(text: str, known: tuple[str, ...]) -> str:
-    """Return the question whether the nearest one was meant, where there is a near one."""
-    near = nearest(text, known)
-    return f"; did you mean {near}?" if near in known else ""
 
 
 def as_text(_key: Key, text: str, _folder: pathlib.Path) -> str:

@@ -37,7 +37,7 @@ class Webhook(Destination):
     """Posts documents to a URL."""
 
     KEYS: ClassVar[Mapping[str, Key]] = {
-        "url": Key("where to: https://...", required=True),
+        "url": Key("where to: https://...", required=True, private=True),
         "secret_file": Key("file with the secret of the signature: whsec_ and base64, or any text", "file"),
         "secret_env": Key("environment variable with it"),
         "ca": Key("certificate of the CA that signed the receiver's (default: those of the system)", "file"),
