@@ -1,13 +1,15 @@
 """How much the outbox may hold: what goes first when there is too much, and what is said before.
 
 The rule it lives by: what everybody has goes first. What somebody has not got goes only when a limit is reached, after
-an alert that it will, with an alert that it does, and each row is counted by its kind. The store's own memory (assets,
+an alert that it will, with an alert that it does, and each row is counted by its kind. Where nobody is shipped to, the
+limits are those of the store's own history, and what goes is counted as expired. The store's own memory (assets,
 behaviours, alerts and their evidence) is never dropped here.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -44,6 +46,7 @@ class State:
     last: int  # sequence of the newest row
     aged: int  # sequence up to which rows are too old
     nearly_aged: int
+    done_with: str  # how that is counted which nobody needs: pruned, or expired where nobody is shipped to
 
 
 class Retention:
@@ -53,9 +56,14 @@ class Retention:
         self.path = path
         self.limits = limits
         self.observer = observer
+        self._until = math.inf  # monotonic seconds
 
-    def keep(self) -> dict[str, int]:
-        """Drop what must be dropped; return how many rows, by name. Raises StoreError."""
+    def keep(self, seconds: float = math.inf) -> dict[str, int]:
+        """Drop what must be dropped; return how many rows, by name. Raises StoreError.
+
+        `seconds`: after which it ends, for whoever has other things to do; the next time goes on with it.
+        """
+        self._until = time.monotonic() + seconds
         outbox = Outbox(self.path, self.observer)
         try:
             return self._keep(outbox, time.time_ns())
@@ -66,9 +74,9 @@ class Retention:
         state = self.look(outbox, now)
         dropped: dict[str, int] = {}
         for stream in REWRITTEN:  # nobody needs them any more
-            self.drop(outbox, {stream}, state.settled, dropped, "pruned")
-        self.drop(outbox, set(HISTORY), min(state.aged, state.settled), dropped, "pruned")
-        self.shrink(outbox, state.settled, dropped, "pruned")
+            self.drop(outbox, {stream}, state.settled, dropped, state.done_with)
+        self.drop(outbox, set(HISTORY), min(state.aged, state.settled), dropped, state.done_with)
+        self.shrink(outbox, state.settled, dropped, state.done_with)
         self.warn(outbox, state, now)
         if state.aged > state.settled:
             self.say(alarm.DROPPING, f"they have waited longer than {self.limits.max_age / 86_400:g} days", state, now)
@@ -82,7 +90,7 @@ class Retention:
 
     def look(self, outbox: Outbox, now: int) -> State:
         """Return how things stand; notes the time of the newest row now and then."""
-        cursors = outbox.cursors().values()
+        cursors = [one.sequence for one in outbox.cursors().values()]
         with Writing(outbox):
             execute = outbox.database.execute
             (last,) = execute(
@@ -97,7 +105,9 @@ class Retention:
                 for at in (oldest, oldest + int(self.limits.max_age * 1e9 * (1 - WARN_AT)))
             )
             execute("DELETE FROM outbox_marks WHERE sequence < ?", (aged,))
-        return State(min((one.sequence for one in cursors), default=0), last, aged, nearly)
+        if not cursors:
+            return State(last, last, aged, nearly, "expired")
+        return State(min(cursors), last, aged, nearly, "pruned")
 
     def size(self, outbox: Outbox) -> int:
         """Return the bytes in use; freed pages are used again."""
@@ -141,16 +151,21 @@ class Retention:
 
     def drop(self, outbox: Outbox, streams: set[str], upto: int, dropped: dict[str, int], how: str) -> None:
         """Drop all rows of some streams up to a sequence."""
-        while upto > 0 and self.drop_some(outbox, streams, upto, dropped, how):
+        while upto > 0 and self.in_time and self.drop_some(outbox, streams, upto, dropped, how):
             pass
 
     def shrink(self, outbox: Outbox, upto: int, dropped: dict[str, int], how: str) -> None:
         """Drop the oldest rows up to a sequence until the store is within its size."""
         if self.size(outbox) <= self.limits.max_size:
             return
-        while self.size(outbox) > self.limits.max_size * ROOM:
+        while self.in_time and self.size(outbox) > self.limits.max_size * ROOM:
             if not self.drop_some(outbox, set(HISTORY), upto, dropped, how):
                 break
+
+    @property
+    def in_time(self) -> bool:
+        """Say whether there is time left."""
+        return time.monotonic() < self._until
 
     def drop_some(self, outbox: Outbox, streams: set[str], upto: int, dropped: dict[str, int], how: str) -> int:
         """Drop the oldest rows of some streams, a chunk of them; return how many."""

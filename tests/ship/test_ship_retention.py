@@ -120,8 +120,45 @@ def test_what_has_waited_too_long_is_dropped(path, monkeypatch):
     assert set(keep(path, max_age=10 * DAY)) == {"outbox_pruned_alert"}
 
 
-def test_a_store_that_nobody_ships_is_left_alone(tmp_path):
+@pytest.fixture
+def lonely(tmp_path):
+    """A store that nobody ships, with some months in it."""
     path = tmp_path / "x.db"
-    fill(path, range(10))
-    assert keep(path) == {}
-    assert left(path) == (10, 1)
+    fill(path, range(300), (1, 10))
+    return path
+
+
+def test_a_store_that_nobody_ships_is_left_alone_within_its_limits(lonely):
+    assert keep(lonely) == {}
+    assert left(lonely) == (600, 1)
+
+
+def test_a_store_that_nobody_ships_keeps_to_its_size_and_counts_what_goes(lonely):
+    limit = size(lonely) * 0.8
+    dropped = keep(lonely, max_size=limit)
+    assert set(dropped) == {"outbox_expired_alert"}
+    assert size(lonely) <= limit
+    assert left(lonely) == (600 - dropped["outbox_expired_alert"], 1 + dropped["outbox_expired_alert"])
+    assert alarms(lonely) == []
+    with Reader(lonely) as reader:
+        assert len(list(reader.rows("alerts"))) == 300  # its memory stays
+    outbox = Outbox(lonely)
+    assert outbox.counts() == dropped
+    outbox.close()
+
+
+def test_a_store_that_nobody_ships_keeps_to_its_age(lonely, monkeypatch):
+    now = [1_000 * DAY * 10**9]
+    monkeypatch.setattr(module.time, "time_ns", lambda: now[0])
+    assert keep(lonely, max_age=10 * DAY) == {}
+    fill(lonely, range(300, 310))
+    now[0] += 11 * DAY * 10**9
+    assert keep(lonely, max_age=10 * DAY) == {"outbox_expired_alert": 600}
+    assert left(lonely) == (10, 601)
+
+
+def test_whoever_has_little_time_goes_on_another_time(lonely):
+    retention = Retention(lonely, Limits(max_size=size(lonely) * 0.8), OBSERVER)
+    assert retention.keep(0.0) == {}
+    assert left(lonely) == (600, 1)
+    assert set(retention.keep(60.0)) == {"outbox_expired_alert"}
