@@ -10,7 +10,6 @@ import os
 import pathlib
 import signal
 import sys
-import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from sensor import config as configuration
@@ -18,6 +17,7 @@ from sensor.commands.exits import OK, PARTLY, WRONG
 from sensor.commands.listing import FORMATS, show_rows
 from sensor.config import ConfigError
 from sensor.console import tables
+from sensor.ship.orders import Orders
 from sensor.ship.outbox import Outbox
 from sensor.ship.shipper import Shipper
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from sensor.config import Config
 
 PATIENCE_SECONDS: Final = 10.0  # people wait for it at the end of a reading; nothing is lost by giving up
-TICK_SECONDS: Final = 1.0
+STANDARD_INPUT: Final = 0
 NICENESS: Final = 10  # beside a reading, which comes first
 
 STATUS_COLUMNS: Final = (
@@ -83,45 +83,20 @@ def run(options: argparse.Namespace) -> int:
 
 def ship(shipper: Shipper, options: argparse.Namespace) -> int:
     """Ship until told to end, or until everything is shipped; return the exit code."""
-    ending = threading.Event()  # what is left is shipped
-    stopping = threading.Event()  # at once
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stopping.set())
+    orders = Orders(STANDARD_INPUT if options.until_eof else None, ending=options.once)
+    orders.stop_on(signal.SIGTERM, signal.SIGINT)
     if options.until_eof:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the reader, whose end we see
         os.nice(NICENESS)
-        threading.Thread(target=await_end_of_input, args=(ending,), daemon=True).start()
-    elif options.once:
-        ending.set()
-    shipper.start()
-    while not ending.is_set() and not stopping.is_set() and not broken(shipper):
-        shipper.tick()
-        ending.wait(TICK_SECONDS) if options.until_eof else stopping.wait(TICK_SECONDS)
-    whole = ending.is_set() and shipper.drain(options.patience, lambda: not stopping.is_set() and not broken(shipper))
-    shipper.stop()
-    shipper.tick()
-    if broken(shipper):
+    whole = shipper.serve(orders, options.patience)
+    orders.close()
+    if shipper.broken:
         return WRONG
-    if ending.is_set() and not whole:
+    if orders.ending and not whole:
         for lane in shipper.lanes:
             if not lane.drained:
                 say(f"{lane.settings.name}: not all is shipped; it is kept, and goes on with otsensor ship")
-    return OK if whole or not ending.is_set() else PARTLY
-
-
-def broken(shipper: Shipper) -> bool:
-    """Say whether a destination cannot work as it is configured."""
-    return any(lane.broken for lane in shipper.lanes)
-
-
-def await_end_of_input(ending: threading.Event) -> None:
-    """Read standard input to its end, which comes when whoever started us ends, in whichever way."""
-    try:
-        while os.read(0, 65_536):
-            pass
-    except OSError:
-        pass
-    ending.set()
+    return OK if whole or not orders.ending else PARTLY
 
 
 def say(text: str) -> None:

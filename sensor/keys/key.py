@@ -46,6 +46,7 @@ class Key:
     most: float | None = None
     example: Any = None  # as it stands in the file; None: the default
     private: bool = False  # an address whose path may hold a token: only its host is ever shown
+    written: bool = False  # a file that is written; all others are read
     section: type | None = None  # a dataclass of keys
     optional: bool = False  # a section that is None where it is not given
     read: Callable[[yaml.Node, Problems], Any] | None = None  # for what has rules of its own

@@ -77,6 +77,7 @@ class Destination:
 
     KEYS: ClassVar[Mapping[str, Key]] = {}
     KINDS: ClassVar[frozenset[str]] = frozenset(STREAMS)  # what it gets when `kinds` is not given
+    NEEDS: ClassVar[tuple[str, ...]] = ()  # modules it imports when it is made, for whoever must import beforehand
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings

@@ -31,6 +31,7 @@ MECHANISMS: Final = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 class Kafka(Destination):
     """Sends documents to Kafka."""
 
+    NEEDS: ClassVar[tuple[str, ...]] = ("confluent_kafka",)
     KEYS: ClassVar[Mapping[str, Key]] = {
         "brokers": Key("host:port of some brokers", "texts", required=True),
         "topic": Key("topic; {stream} stands for alert, asset, behaviour, flow or health", default=TOPIC),

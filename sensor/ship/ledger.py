@@ -16,7 +16,7 @@ import orjson
 
 from sensor.ship.covered import Covered
 from sensor.ship.documents import Item
-from sensor.ship.outbox import SCANNED, Batch, Outbox, Reading, Writing
+from sensor.ship.outbox import EVERY, SCANNED, Batch, Outbox, Reading, Writing
 from sensor.store import tables
 from sensor.store.database import StoreError, complaint, connect, is_empty
 from sensor.store.tables import Table
@@ -187,11 +187,12 @@ class Ledger(Outbox):
         for row in self.database.execute(statement, (after,)):
             yield dict(zip(RECEIVED.names, row, strict=True))
 
-    def waiting(self, destination: str, allowed: Filter | None = None) -> int:  # noqa: ARG002  # see Outbox.waiting
+    def waiting(self, destination: str, allowed: Filter | None = None, most: int = EVERY) -> int:  # noqa: ARG002  # see Outbox
         """Return how many documents are behind a destination's cursor."""
         after = self.cursor(destination).sequence
         with Reading(self):
-            found = self.database.execute("SELECT count(*) FROM received WHERE sequence > ?", (after,)).fetchone()
+            counted = "SELECT count(*) FROM (SELECT 1 FROM received WHERE sequence > ? LIMIT ?)"
+            found = self.database.execute(counted, (after, most)).fetchone()
         return int(found[0])
 
     def keep(self, max_bytes: float) -> int:

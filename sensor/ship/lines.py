@@ -30,7 +30,7 @@ class Lines(Destination):
     """Appends documents to a file that is put aside by size and age."""
 
     KEYS: ClassVar[Mapping[str, Key]] = {
-        "path": Key("the file", "file", required=True),
+        "path": Key("the file", "file", required=True, written=True),
         "max_size": Key("size at which the file is put aside and a new one begun", "bytes", MAX_SIZE),
         "max_age": Key("period at whose turn it is put aside: 1h at each full hour, 1d at midnight UTC", "seconds",
                        MAX_AGE),

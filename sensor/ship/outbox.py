@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sensor.store.tables import Table
 
 MAX_REJECTED: Final = 10_000  # dead letters of one destination; a wrong mapping refuses everything
+EVERY: Final = -1  # no bound, as SQLite says it
 SCANNED: Final = 20  # rows looked at for each item asked for, where a filter leaves most of them out
 
 SOURCES: Final = (
@@ -109,6 +110,11 @@ class Outbox:
         for row in self.database.execute(statement, (after,)):
             yield row[at], stream, table, row
 
+    def last(self) -> int:
+        """Return the sequence of the newest row."""
+        with Reading(self):
+            return self._last()
+
     def _last(self) -> int:
         found = self.database.execute("SELECT value FROM meta WHERE name = 'sequence'").fetchone()
         return int(found[0]) if found else 0
@@ -118,16 +124,16 @@ class Outbox:
         with Reading(self):
             return str(self.database.execute("SELECT value FROM meta WHERE name = 'store'").fetchone()[0])
 
-    def waiting(self, destination: str, allowed: Filter | None = None) -> int:
-        """Return how many rows (of the filter's kinds) are behind a destination's cursor."""
+    def waiting(self, destination: str, allowed: Filter | None = None, most: int = EVERY) -> int:
+        """Return how many rows (of the filter's kinds) are behind a destination's cursor; `most`: of a table."""
         after = self.cursor(destination).sequence
         with Reading(self):
             statements = (
-                f"SELECT count(*) FROM {table.name} WHERE sequence > ?"  # noqa: S608  # our own names
+                f"SELECT count(*) FROM (SELECT 1 FROM {table.name} WHERE sequence > ? LIMIT ?)"  # noqa: S608  # our own names
                 for stream, table in SOURCES
                 if allowed is None or stream in allowed.kinds
             )
-            return sum(self.database.execute(statement, (after,)).fetchone()[0] for statement in statements)
+            return sum(self.database.execute(statement, (after, most)).fetchone()[0] for statement in statements)
 
     # --- Cursors --------------------------------------------------------------------------------------
 

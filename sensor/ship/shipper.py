@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from sensor.ship.destination import Settings
+    from sensor.ship.orders import Orders
     from sensor.ship.settings import Limits
 
+TICK_SECONDS: Final = 1.0
 KEEP_SECONDS: Final = 60.0  # between looks at the size of the outbox
 END_SECONDS: Final = 10.0  # for lanes to end after the request in progress
 
@@ -54,6 +56,32 @@ class Shipper:
             thread.start()
             self._threads.append(thread)
 
+    def serve(
+        self, orders: Orders, patience: float, told: Callable[[], None] = lambda: None, *, strict: bool = True
+    ) -> bool:
+        """Ship until ordered to end; return whether all is shipped that was there then.
+
+        `patience`: seconds after which a destination that takes nothing is given up at the end; `told` is called about
+        once a second; `strict`: end as soon as a destination cannot work as it is configured, instead of going on with
+        the others. Raises StoreError when somebody else ships this store.
+        """
+        self.start()
+        try:
+            while not (orders.ending or orders.stopping or (strict and self.broken)):
+                self.tick()
+                told()
+                orders.wait(TICK_SECONDS)
+            return orders.ending and self.drain(patience, lambda: not (orders.stopping or (strict and self.broken)))
+        finally:
+            self.stop()
+            self.tick()
+            told()
+
+    @property
+    def broken(self) -> bool:
+        """A destination cannot work as it is configured."""
+        return any(lane.broken for lane in self.lanes)
+
     def tick(self) -> None:
         """Keep the outbox within its limits; to be called about once a second."""
         if time.monotonic() - self._kept < KEEP_SECONDS and self._kept:
@@ -78,9 +106,9 @@ class Shipper:
         for lane in self.lanes:
             lane.look()
         while go_on():
-            left = [lane for lane in self.lanes if not lane.drained]
+            left = [lane for lane in self.lanes if not (lane.drained or lane.broken)]
             if not left:
-                return True
+                return not self.broken
             if all(time.monotonic() - max(lane.moved, began) > patience for lane in left):
                 return False
             time.sleep(0.05)

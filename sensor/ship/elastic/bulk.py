@@ -38,6 +38,7 @@ class Elasticsearch(Destination):
     """One cluster."""
 
     KEYS: ClassVar[Mapping[str, Key]] = client.KEYS
+    NEEDS: ClassVar[tuple[str, ...]] = ("elasticsearch", "sensor.ship.elastic.node")
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
