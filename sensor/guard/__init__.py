@@ -1,0 +1,1 @@
+"""What keeps the sensor from being a way in: privileges given up, a sandbox, a doctor, a service, health."""
