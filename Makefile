@@ -38,6 +38,17 @@ elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs 
 soak: install ## kill shipper and server two hundred times while alerts keep coming; a quarter of an hour
 	@$(BIN)/python -P tests/elastic/soak.py
 
+# The stacks that play the plant; their pins stand once, in pyproject.toml.
+PINS := import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["plant"], sep="\n")
+$(VENV)/plant: $(VENV)/installed
+	@$(BIN)/python -c '$(PINS)' | $(BIN)/pip install --quiet --disable-pip-version-check -r /dev/stdin
+	@touch $@
+
+plant: $(VENV)/plant ## add the protocol stacks that play the plant (pcaps/make, tests/lab) to .venv
+
+lab: $(VENV)/plant ## an ordinary day and every attack in the plant of namespaces; as root, a quarter of an hour
+	@OTSENSOR_LAB=1 $(BIN)/python -P -m pytest -q -v tests/lab
+
 $(VENV)/linters: $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check $(LINTERS)
 	@touch $@
@@ -73,4 +84,4 @@ package: install ## build the Elastic integration package, dist/otsensor-VERSION
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test elastic soak lint type bench conformance fuzz docs picture dashboards package golden
+.PHONY: help install run test elastic soak lint type bench conformance fuzz docs picture dashboards package golden plant lab

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import pcapng, readme, story
-from .plant import BY_NAME
+from .network import SENSOR, Network
+from .plant import BY_NAME, HOSTS
 from .scenarios import ALL
 from .stage import Stage
 
@@ -39,7 +40,8 @@ def _comments(frames: list[pcapng.Frame], steps: list[story.Step]) -> dict[int, 
 def make(scenario: Scenario) -> None:
     """Play one scenario and write its capture and its story."""
     with tempfile.TemporaryDirectory() as folder:
-        with Stage(Path(folder), scenario.mirror) as stage:
+        mirrors = {SENSOR: scenario.mirror} if scenario.mirror else None
+        with Stage(Path(folder), Network(HOSTS, mirrors)) as stage:
             scenario.play(stage)
         frames, steps = pcapng.read_pcap(stage.capture), story.read(stage.story)
     if scenario.vlan:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import opendnp3 as dnp3
 
-from .plant import DNP3_PORT, MASTER_ADDRESS, OUTSTATION_ADDRESS, address
+from .plant import DNP3_PORT, MASTER_ADDRESS, OUTSTATIONS, address
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ class _Application(dnp3.IMasterApplication):
 
 
 class Master:
-    """One master on one connection to the tower."""
+    """One master on one connection to an outstation."""
 
     def __init__(self, story: Story, target: str, own: int = MASTER_ADDRESS, retry: float = 10) -> None:
         self.story = story
@@ -77,7 +77,7 @@ class Master:
         config = dnp3.MasterStackConfig()
         config.master.responseTimeout = dnp3.TimeDuration.Seconds(PATIENCE)
         config.master.timeSyncMode = dnp3.TimeSyncMode.NonLAN
-        config.link.LocalAddr, config.link.RemoteAddr = own, OUTSTATION_ADDRESS
+        config.link.LocalAddr, config.link.RemoteAddr = own, OUTSTATIONS[target]
         self.master = self.channel.AddMaster("master", self.values, self.application, config)
 
     def start(self) -> None:

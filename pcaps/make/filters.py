@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import struct
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from snap7 import SrvArea
+from snap7.s7protocol import S7Protocol
 from snap7.server import CPUState, Server
 
 from .plant import S7_PORT
@@ -31,6 +32,10 @@ COMPONENTS = {  # SZL 0x001C: index of the record, text
     7: "CPU 315-2 PN/DP",
     8: "MMC 53C4E0A2",
 }
+PASSWORD = S7Protocol().encode_password("quelle")
+SET_PASSWORD = 1  # subfunction of the security group
+ERROR_CODE = slice(20, 22)  # of an answer's parameters
+WRONG_PASSWORD = b"\xd6\x02"
 PROGRAMME = 10
 VALUES, SET_POINTS = 1, 2
 
@@ -58,7 +63,7 @@ def _operating_mode(mode: int) -> bytes:
 
 
 class SandFilters(Server):
-    """The library's server with the status lists a real station gives."""
+    """The library's server with the status lists and the guarded password of a real station."""
 
     def _get_szl_data(self, szl_id: int, szl_index: int) -> bytes | None:
         if szl_id == 0x0011:
@@ -72,6 +77,12 @@ class SandFilters(Server):
         if szl_id == 0x0424:
             return _operating_mode(self.cpu_state)
         return None
+
+    def _handle_security(self, request: dict[str, Any], asked: dict[str, Any], client: tuple[str, int]) -> bytes:
+        answer = bytearray(super()._handle_security(request, asked, client))
+        if asked["subfunction"] == SET_PASSWORD and PASSWORD not in bytes(request["data"]["data"]):
+            answer[ERROR_CODE] = WRONG_PASSWORD
+        return bytes(answer)
 
 
 def _programme() -> bytearray:

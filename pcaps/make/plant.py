@@ -13,7 +13,7 @@ MODBUS_PORT = 502
 S7_PORT = 102
 DNP3_PORT = 20000
 MASTER_ADDRESS = 1  # DNP3 link address of the control room
-OUTSTATION_ADDRESS = 10  # DNP3 link address of the tower
+OUTSTATIONS = {"tower": 10, "reservoir": 11}  # their DNP3 link addresses
 
 
 class Host(NamedTuple):
@@ -48,7 +48,11 @@ HOSTS = (
     Host("tower", "192.168.10.24", "00:30:a7:07:b8:6f", "Schweitzer", "outstation", "RTU, water tower", 64, True),
     Host("laptop", "192.168.10.66", "f8:75:a4:3e:9d:13", "LCFC (Lenovo)", "intruder", "somebody's laptop", 64, True),
 )
-BY_NAME = {host.name: host for host in HOSTS}
+NEIGHBOURS = (  # only in the lab (tests/lab), not in the captures
+    Host("server", "192.168.10.5", "00:50:56:9c:21:0b", "VMware", "it", "web pages, names and time", 64, True),
+    Host("reservoir", "192.168.10.25", "00:30:a7:11:4e:02", "Schweitzer", "outstation", "RTU, reservoir", 64, True),
+)
+BY_NAME = {host.name: host for host in (*HOSTS, *NEIGHBOURS)}
 
 
 def address(name: str) -> str:

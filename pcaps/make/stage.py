@@ -2,31 +2,35 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import multiprocessing
+import signal
 import subprocess
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from .network import PREFIX, SENSOR, SPAN, Network, enter
-from .plant import HOSTS
+from .network import SENSOR, SPAN, enter
 from .story import Story
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from multiprocessing.process import BaseProcess
 
+    from .network import Network
+
 LISTENING = (("tcp", "0A"), ("udp", "07"))  # tables in /proc/net, and a listening socket's state there
-START_SECONDS = 20  # a controller that does not listen by then is broken
+PR_SET_PDEATHSIG = 1  # linux/prctl.h
+START_SECONDS = 60  # a controller that does not listen by then is broken; a loaded machine is slow
 _processes = multiprocessing.get_context("fork")
 
 
 class Stage:
     """Plays deeds in hosts' namespaces; a deed is a function that takes the story."""
 
-    def __init__(self, folder: Path, mirror: dict[str, list[str]] | None = None) -> None:
-        self.network = Network(HOSTS, mirror)
+    def __init__(self, folder: Path, network: Network) -> None:
+        self.network = network
         self.story = folder / "story"
         self.capture = folder / "capture"
         self.players: list[BaseProcess] = []
@@ -45,9 +49,14 @@ class Stage:
             player.join()
         self.network.__exit__(*problem)
 
-    def serve(self, name: str, deed: Callable[..., None], port: int, **arguments: Any) -> None:
+    def serve(self, name: str, deed: Callable[..., None], port: int, **arguments: Any) -> BaseProcess:
         """Start a controller and wait until it listens."""
         player = self.begin(name, deed, **arguments)
+        self.await_port(name, player, port)
+        return player
+
+    def await_port(self, name: str, player: BaseProcess, port: int) -> None:
+        """Wait until a host that was begun listens."""
         wanted, patience = f":{port:04X}", time.monotonic() + START_SECONDS
         while player.is_alive() and time.monotonic() < patience:
             for table, state in LISTENING:
@@ -60,7 +69,9 @@ class Stage:
 
     def begin(self, name: str, deed: Callable[..., None], **arguments: Any) -> BaseProcess:
         """Let a host do something while the play goes on."""
-        player = _processes.Process(target=_play, args=(name, self.story, deed, arguments), daemon=True)
+        player = _processes.Process(
+            target=_play, args=(self.network.namespace(name), name, self.story, deed, arguments), daemon=True
+        )
         player.start()
         self.players.append(player)
         return player
@@ -77,7 +88,7 @@ class Stage:
         listen = (
             f"tcpdump -i {SPAN} -w {self.capture} -Z root -s 0 -B 8192 --immediate-mode --time-stamp-precision=nano"
         )
-        command = f"ip netns exec {SENSOR} {listen}".split()
+        command = f"ip netns exec {self.network.namespace(SENSOR)} {listen}".split()
         self.tap = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         if self.tap.stderr is None or "listening" not in self.tap.stderr.readline():
             raise RuntimeError("the tap does not listen")
@@ -89,7 +100,8 @@ class Stage:
             self.tap.communicate()
 
 
-def _play(name: str, story: Path, deed: Callable[..., None], arguments: dict[str, Any]) -> None:
+def _play(namespace: str, name: str, story: Path, deed: Callable[..., None], arguments: dict[str, Any]) -> None:
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nobody plays on when the stage has crashed
     logging.disable()  # the libraries report each refusal that is meant to happen
-    enter(PREFIX + name)
+    enter(namespace)
     deed(Story(story, name), **arguments)

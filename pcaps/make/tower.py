@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import opendnp3 as dnp3
 
-from .plant import DNP3_PORT, MASTER_ADDRESS, OUTSTATION_ADDRESS
+from .plant import DNP3_PORT, MASTER_ADDRESS, OUTSTATIONS
 
 if TYPE_CHECKING:
     from .story import Story
@@ -73,14 +73,14 @@ class _Application(dnp3.IOutstationApplication):
         return WARM_RESTART_MS
 
 
-def _configuration(*, unsolicited: bool) -> Any:
+def _configuration(link_address: int, *, unsolicited: bool) -> Any:
     database = dnp3.DatabaseConfig(POINTS)
     database.time_and_interval = {}  # tshark calls g50v4 malformed
     database.octet_string = {}
     config = dnp3.OutstationStackConfig(database)
     config.outstation.eventBufferConfig = dnp3.EventBufferConfig.AllTypes(50)
     config.outstation.params.allowUnsolicited = unsolicited
-    config.link.LocalAddr, config.link.RemoteAddr = OUTSTATION_ADDRESS, MASTER_ADDRESS
+    config.link.LocalAddr, config.link.RemoteAddr = link_address, MASTER_ADDRESS
     return config
 
 
@@ -102,8 +102,8 @@ def _measure(outstation: Any, second: int) -> None:
 class _Terminal:
     """The outstation with what must stay alive beside it: the library keeps no references."""
 
-    def __init__(self, *, unsolicited: bool) -> None:
-        self.config = _configuration(unsolicited=unsolicited)
+    def __init__(self, link_address: int, *, unsolicited: bool) -> None:
+        self.config = _configuration(link_address, unsolicited=unsolicited)
         self.restarts: queue.SimpleQueue[float] = queue.SimpleQueue()
         self.commands, self.application = _Commands(), _Application(self.restarts)
         self.listener = dnp3.IChannelListener()
@@ -127,9 +127,9 @@ class _Terminal:
         self.start()
 
 
-def serve(_: Story, *, unsolicited: bool = False) -> None:
-    """Be the tower's terminal unit until killed; it speaks unasked only when told so."""
-    terminal = _Terminal(unsolicited=unsolicited)
+def serve(story: Story, *, unsolicited: bool = False) -> None:
+    """Be a terminal unit like the tower's until killed; it speaks unasked only when told so."""
+    terminal = _Terminal(OUTSTATIONS[story.actor], unsolicited=unsolicited)
     terminal.start()
     for second in itertools.count():
         _measure(terminal.outstation, second)

@@ -1,0 +1,18 @@
+"""Who is in the lab, and what its sensors are given.
+
+The rule it lives by: the lab is the captures' water works and its neighbours, in namespaces of its own name, so that
+making captures and practising never meet.
+"""
+
+from pcaps.make.network import every_frame_once, every_frame_twice
+from pcaps.make.plant import BY_NAME
+
+PREFIX = "otlab-"  # for people, who must find it again; the tests add their process's number
+HOSTS = tuple(BY_NAME.values())
+ONCE, TWICE = "sensor", "doubled"  # a good mirror, and one that copies each frame as it enters and as it leaves
+MIRRORS = {ONCE: every_frame_once(HOSTS), TWICE: every_frame_twice(HOSTS)}
+
+
+def name_of(address):
+    """Return the name of the host with this address, or the address."""
+    return next((host.name for host in HOSTS if host.address == address), address)
