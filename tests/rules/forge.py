@@ -119,6 +119,12 @@ def captures():
             client=REGULAR,
         ),
         "forged-s7-memory-reset.pcap": conversation(102, *COTP_CONNECT, *SETUP, *user_data(1, 12, "0a000000")),
+        # The first half is missing, and nothing of this connection either: only the station's answer tells.
+        "forged-dnp3-operate-alone.pcap": conversation(
+            20000,
+            "> 056418c40a0001003d3ac1c1040c0117010081016400000064007439000000ffff",
+            "< 05641a4401000a00af5dd4c18100000c011701008101640000003f0e6400000002bc37",
+        ),
         "forged-host-scan.pcap": [
             frame(CLIENT, f"192.0.2.{host}", (40000 + host, 502), (1, 0), SYN) for host in range(100, 165)
         ],
