@@ -10,4 +10,7 @@ from typing import Any
 
 def legible(text: Any) -> str:
     """Return text with what no terminal should be sent replaced."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in str(text))
+    told = str(text)
+    if told.isprintable():
+        return told
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in told)

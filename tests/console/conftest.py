@@ -6,6 +6,7 @@ import sys
 import pytest
 
 sys.path.append(str(pathlib.Path(__file__).parents[2]))
+sys.path.append(str(pathlib.Path(__file__).parent))
 from tests.line.conftest import rules_once  # noqa: F401  # a fixture for the tests here too
 
 

@@ -1,0 +1,1 @@
+"""What a person sees of a watch while it goes on: a picture on a terminal, lines anywhere else."""
