@@ -6,9 +6,10 @@ import tempfile
 from typing import Any
 
 from sensor import build
+from sensor.config import Config
 from sensor.reading import read
 from sensor.ship import documents
-from sensor.ship.destination import Filter
+from sensor.ship.destination import MESSAGE, STREAMS, Filter, Settings
 from sensor.ship.integration.build import NAME, Files, archive, files
 from sensor.ship.integration.check import check
 from sensor.ship.kibana.description import load
@@ -16,14 +17,16 @@ from sensor.ship.outbox import Outbox
 
 SENT_NS = 1_795_440_900_000_000_000  # of the samples: some minutes after the plant's last frame
 
+EVERYTHING = Settings("all", "stdout", {}, Filter(frozenset((*STREAMS, MESSAGE))))
+
 
 def samples(capture: pathlib.Path) -> dict[str, dict[str, Any]]:
     """Return one document of each stream, of what a capture holds."""
     with tempfile.TemporaryDirectory() as folder:
         store = pathlib.Path(folder) / "plant.db"
-        read(capture, db=store).run().close()
+        read(capture, db=store, config=Config(destinations=(EVERYTHING,))).run().close()
         outbox = Outbox(store, {"observer.name": "sensor-1"})
-        found = outbox.read(0, 100_000, Filter()).items
+        found = outbox.read(0, 100_000, EVERYTHING.filter).items
         outbox.close()
     first = {item.stream: item for item in reversed(found)}
     return {stream: documents.stamped(item, SENT_NS, "default") for stream, item in first.items()}

@@ -65,7 +65,7 @@ class Reading:
         words = discovery.words(self.options.protocols)
         self.rules = RuleSet.load(self.options.rules or (default_rules(),), words)
         self.inventory = Inventory(self.options.config.assets, words.facts())
-        self.store = Store(self.options.db)
+        self.store = Store(self.options.db, messages=self.options.config.messages_a_day)
         self.files: list[str] = []
         lines = AlertLines(self.options.alerts, self.files) if self.options.alerts is not None else None
         self.recorder = Recorder(

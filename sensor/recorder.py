@@ -53,6 +53,8 @@ class Recorder(Findings):
             frame = Frame(fact.capture, fact.number, fact.first_time)
             self.alert(self.detector.asset(asset.endpoint, fact.attribute, fact.value, previous, frame))
         self.alert(self.detector.see(finding))
+        if self.store.messages is not None:
+            self.store.message(self.detector.sighting(finding))
 
     def opened(self, talk: Conversation) -> None:
         """Take the beginning of a conversation."""
@@ -122,4 +124,5 @@ class Recorder(Findings):
 
     def counts(self) -> dict[str, int]:
         """Return what was counted, by name."""
-        return {**self.detector.counts(), **self.book.counts(), "assets_refused": self.inventory.refused}
+        told = self.store.messages.counts() if self.store.messages is not None else {}
+        return {**self.detector.counts(), **self.book.counts(), "assets_refused": self.inventory.refused, **told}

@@ -16,6 +16,7 @@ from sensor import build
 from sensor.keys.key import key
 from sensor.keys.problems import quoted
 from sensor.ship import settings as shipping
+from sensor.ship.destination import MESSAGE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,6 +127,12 @@ class Config:
         "folders with protocols of your own", "files", (), example=["my-protocols/"]
     )
     health: HealthSettings = key("what the sensor tells of itself", "section", section=HealthSettings)
+
+    @property
+    def messages_a_day(self) -> float:
+        """Bytes a day of documents of single messages, 0 where no destination asks for them."""
+        asked = any(MESSAGE in one.filter.kinds for one in self.destinations)
+        return self.outbox.max_messages if asked else 0.0
 
     @property
     def observer(self) -> dict[str, str]:

@@ -103,6 +103,7 @@ class Detector:
         for correlation in self.correlations:
             for number, source in enumerate(correlation.sources):
                 self.feeds.setdefault(source, []).append((correlation, number))
+        self.standing = 0  # of the client of the finding seen last
         self._concerned: dict[Kind, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
         self.reads_dear = any(map(is_dear, {field for rule in self.rules for field in rule.reads}))
         self.watches_flows = any(rule.category == "flow" for rule in self.rules)
@@ -110,7 +111,7 @@ class Detector:
     def see(self, finding: Finding) -> list[Match]:
         """Take a new behaviour or a significant exchange; return what matched."""
         behaviour, time = finding.behaviour, finding.time()
-        standing = self.acquaintances.meet(behaviour, finding.talk, time, new=bool(finding.news))
+        standing = self.standing = self.acquaintances.meet(behaviour, finding.talk, time, new=bool(finding.news))
         return self.first(finding, standing) if finding.news else self.again(finding, standing)
 
     def first(self, finding: Finding, standing: int) -> list[Match]:
@@ -133,6 +134,10 @@ class Detector:
         if not verdict.hits and not looking:
             return []
         return self.matches(self.exchange(finding, kind_of(finding, standing)), verdict.hits, looking)
+
+    def sighting(self, finding: Finding) -> ExchangeSighting:
+        """Return the finding seen last, as rules have seen it."""
+        return self.exchange(finding, kind_of(finding, self.standing))
 
     def exchange(self, finding: Finding, kind: Kind) -> ExchangeSighting:
         """Return a finding as rules see it."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sensor.ship.documents import Item
 
 STREAMS: Final = ("alert", "asset", "behaviour", "flow", "health")
+MESSAGE: Final = "message"  # only where it is asked for: there are many
 LEVELS: Final = ("informational", "low", "medium", "high", "critical")
 
 

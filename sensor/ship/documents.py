@@ -204,12 +204,22 @@ def health(row: Row, observer: Mapping[str, str]) -> Item:
     return finished("health", row["sequence"], identity, 1, fields, observer)
 
 
+def message(row: Row, observer: Mapping[str, str]) -> Item:
+    """Return one finding; its document was written when it was found."""
+    document: dict[str, Any] = dict(row["document"])
+    document["observer"] = nested(observer)["observer"]
+    document["event"] = {**document["event"], "id": document_id(observer, "message", row["id"], 1)}
+    document["event"]["sequence"] = row["sequence"]
+    return Item(row["sequence"], "message", row["id"], 1, document)
+
+
 BUILDERS: Final[dict[str, Callable[[Row, Mapping[str, str]], Item]]] = {
     "alert": alert,
     "asset": asset,
     "behaviour": behaviour,
     "flow": flow,
     "health": health,
+    "message": message,
 }
 
 

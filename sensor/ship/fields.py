@@ -78,6 +78,9 @@ HEALTH = {
     "alerts_open": "Alerts open",
     "alerts_closed_for_room": "Alerts closed because too many were open",
     "assets_refused": "Machines that found the table full",
+    "messages_kept": "Findings kept as documents of their own",
+    "messages_repeated": "Findings that were not: the same behaviour had its share of the hour",
+    "messages_over_budget": "Findings that were not: the day's volume was used up",
 }
 
 FIELDS: tuple[Field, ...] = (

@@ -34,7 +34,7 @@ class Kafka(Destination):
     NEEDS: ClassVar[tuple[str, ...]] = ("confluent_kafka",)
     KEYS: ClassVar[Mapping[str, Key]] = {
         "brokers": Key("host:port of some brokers", "texts", required=True),
-        "topic": Key("topic; {stream} stands for alert, asset, behaviour, flow or health", default=TOPIC),
+        "topic": Key("topic; {stream} stands for alert, asset, behaviour, flow, health or message", default=TOPIC),
         "tls": Key("whether to speak TLS; true as soon as ca is given", "flag", default=False),
         "ca": Key("certificate of the CA that signed the brokers' (default: those of the system)", "file"),
         "certificate": Key("own certificate, where the brokers ask for one", "file"),

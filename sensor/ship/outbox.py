@@ -39,6 +39,7 @@ SOURCES: Final = (
     ("behaviour", tables.before(tables.BEHAVIOURS)),
     ("flow", tables.FLOWS),
     ("health", tables.REPORTS),
+    ("message", tables.MESSAGES),
 )
 NAMES: Final = {table.name: table.names for _, table in SOURCES}
 

@@ -28,6 +28,7 @@ HISTORY: Final = {
     "alert": tables.REVISIONS,
     "flow": tables.FLOWS,
     "health": tables.REPORTS,
+    "message": tables.MESSAGES,
     "asset": tables.before(tables.ASSETS),
     "behaviour": tables.before(tables.BEHAVIOURS),
 }

@@ -17,7 +17,7 @@ from sensor.keys.key import Key, key
 from sensor.keys.problems import kind_of, nearest, quoted
 from sensor.keys.reading import SECRETS, checked
 from sensor.ship import kinds
-from sensor.ship.destination import LEVELS, STREAMS, Destination, Filter, Settings, SettingsError
+from sensor.ship.destination import LEVELS, MESSAGE, STREAMS, Destination, Filter, Settings, SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -29,7 +29,11 @@ MAX_DESTINATIONS: Final = 64  # each is a thread with a batch in memory
 COMMON: Final = {
     "type": Key("what kind of destination", required=True),
     "name": Key("its name, under which the store keeps how far it has got (default: its type)"),
-    "kinds": Key("which documents it gets: alert, asset, behaviour, flow, health", "texts", choices=STREAMS),
+    "kinds": Key(
+        "which documents it gets: alert, asset, behaviour, flow, health; message only where it is named",
+        "texts",
+        choices=(*STREAMS, MESSAGE),
+    ),
     "levels": Key("alerts of these levels only", "texts", choices=LEVELS),
     "sites": Key("what was seen at these sites only", "texts"),
     "segments": Key("what was seen in these segments only", "texts"),
@@ -46,6 +50,10 @@ class Limits:
     max_age: float = key(  # s
         "age beyond which rows that wait to be shipped are dropped", "seconds", 90 * 86_400.0
     )
+    max_messages: float = key(  # bytes
+        "documents of single messages a day (kind `message`) beyond which they are only counted", "bytes", 2 * 10**8,
+        least=1,
+    )  # fmt: skip
 
 
 def destinations(node: yaml.Node, problems: Problems) -> tuple[Settings, ...]:

@@ -8,7 +8,7 @@ import secrets
 import sqlite3
 from typing import Final
 
-from sensor.store.tables import APPLICATION, INDEXES, TABLES, VERSION
+from sensor.store.tables import APPLICATION, INDEXES, OLDEST, TABLES, VERSION
 
 BUSY_SECONDS: Final = 5.0  # another process may hold the file while it writes a batch
 CACHE_KIB: Final = 65_536
@@ -45,6 +45,7 @@ def open_for_writing(path: pathlib.Path | None) -> sqlite3.Connection:
         else:
             check(connection, path)
             connection.execute("PRAGMA journal_mode = WAL")
+            bring_up_to_date(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
         connection.execute("PRAGMA synchronous = NORMAL")  # a crash loses the last batch at most, never the file
     except sqlite3.Error as error:
@@ -101,6 +102,19 @@ def make(connection: sqlite3.Connection) -> None:
     connection.execute("COMMIT")
 
 
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Add the tables that an older schema has not."""
+    if connection.execute("PRAGMA user_version").fetchone()[0] == VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    for table in TABLES:
+        if table.name not in there:
+            connection.execute(table.create())
+    connection.execute(f"PRAGMA user_version = {VERSION}")
+    connection.execute("COMMIT")
+
+
 def check(connection: sqlite3.Connection, path: pathlib.Path) -> None:
     """Raise StoreError when the file is not a store of this schema."""
     (application,) = connection.execute("PRAGMA application_id").fetchone()
@@ -108,12 +122,12 @@ def check(connection: sqlite3.Connection, path: pathlib.Path) -> None:
         found = "an empty file" if is_empty(connection) else "a database of something else"
         raise StoreError(path, found, "a store made by otsensor")
     (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version != VERSION:
+    if not OLDEST <= version <= VERSION:
         whose = "a newer otsensor" if version > VERSION else "an older otsensor"
         raise StoreError(path, f"schema version {version}, made by {whose}", f"version {VERSION}")
     for table in TABLES:
         columns = tuple(row[1] for row in connection.execute(f"PRAGMA table_info({table.name})"))
-        if columns != table.names:
+        if columns != table.names and (columns or version == VERSION):
             raise StoreError(path, f"table {table.name} with {len(columns)} columns", f"{len(table.names)} columns")
 
 

@@ -15,11 +15,13 @@ from sensor.alert.alert import Alert
 from sensor.behaviour.behaviour import Behaviour
 from sensor.capture.source import Source
 from sensor.contract import Conversation
+from sensor.detect.event import ExchangeSighting
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset
 from sensor.store import rows, tables
 from sensor.store.cadence import DAY, Cadence
 from sensor.store.database import StoreError, complaint, open_for_writing
+from sensor.store.messages import Messages
 from sensor.store.rows import UNTOLD
 from sensor.store.tables import Table
 
@@ -32,10 +34,12 @@ BATCH_NS: Final = 1_000_000_000  # of capture time, for whoever reads the file w
 class Store:
     """Writes one run into a database."""
 
-    def __init__(self, path: pathlib.Path | None = None, version: str = "", *, joins: bool = False) -> None:
+    def __init__(
+        self, path: pathlib.Path | None = None, version: str = "", *, joins: bool = False, messages: float = 0
+    ) -> None:
         """`path` None: a temporary database; `version`: the sensor's; `joins`: somebody else writes it as well.
 
-        Raises StoreError.
+        `messages`: bytes a day of documents of single findings, 0: none are wanted. Raises StoreError.
         """
         self.path = path
         self.database = open_for_writing(path)
@@ -52,6 +56,7 @@ class Store:
         self._time = 0
         self._behaviours = Cadence()
         self._assets = Cadence(DAY)
+        self.messages = Messages(messages) if messages else None
         with self._told():
             if not joins:
                 self._tell_what_was_left()
@@ -125,6 +130,17 @@ class Store:
         self._put("alerts", rows.alert(alert, self.run))
         for ordinal, frame in enumerate(alert.frames):
             self._put("evidence", (alert.id, ordinal, self._file(frame.source), frame.number, frame.time))
+        self._commit_when_full()
+
+    def message(self, sighting: ExchangeSighting) -> None:
+        """Write a finding for those who want each of them, unless it is one too many."""
+        taken = self.messages.take(sighting, self.files) if self.messages is not None else None
+        if taken is None:
+            return
+        identity, document = taken
+        network = sighting.finding.behaviour.client.network
+        place = rows.place(network)[:2]
+        self._put("messages", (self._next(), self.run, identity, sighting.time, *place, document))
         self._commit_when_full()
 
     def oddity(self, talk: Conversation, kind: str, direction: int, time: int, number: int, sample: bytes) -> None:

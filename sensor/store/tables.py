@@ -10,7 +10,8 @@ from collections.abc import Iterable
 from typing import Final
 
 APPLICATION: Final = 0x4F545331  # "OTS1": says whose file it is, in SQLite's own header
-VERSION: Final = 2  # of the schema
+VERSION: Final = 3  # of the schema
+OLDEST: Final = 2  # the first schema of which nothing but tables has changed since: they are added
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -159,6 +160,12 @@ REPORTS = Table(
     ("sequence",),
     json=frozenset({"counts"}),
 )
+MESSAGES = Table(
+    "messages",
+    ("sequence INTEGER", "run INT", "id TEXT", "time INT", *PLACE[:2], "document TEXT"),
+    ("sequence",),
+    json=frozenset({"document"}),
+)
 
 # --- For shipping -------------------------------------------------------------------------------------
 CURSORS = Table(
@@ -179,7 +186,7 @@ OUTBOX_COUNTS = Table("outbox_counts", ("name TEXT", "value INT"), ("name",), "v
 REWRITTEN: Final = (ASSETS, BEHAVIOURS)
 TABLES: Final = (
     META, RUNS, CAPTURES, ASSETS, FACTS, BEHAVIOURS, FLOWS, ALERTS, REVISIONS, EVIDENCE, ODDITIES, HEALTH, REPORTS,
-    CURSORS, MARKS, REJECTED, OUTBOX_COUNTS, *map(before, REWRITTEN),
+    MESSAGES, CURSORS, MARKS, REJECTED, OUTBOX_COUNTS, *map(before, REWRITTEN),
 )  # fmt: skip
 INDEXES: Final = (
     "CREATE INDEX assets_by_sequence ON assets (sequence)",

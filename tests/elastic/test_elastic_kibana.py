@@ -8,9 +8,10 @@ import pathlib
 
 import pytest
 
+from sensor.config import Config
 from sensor.reading import read
 from sensor.ship import documents
-from sensor.ship.destination import Filter
+from sensor.ship.destination import MESSAGE, STREAMS, Filter, Settings
 from sensor.ship.elastic.templates import component_templates, index_templates
 from sensor.ship.kibana import kql, search
 from sensor.ship.kibana.dashboard import own, packed
@@ -32,9 +33,11 @@ INDEXES = {source.view: source.index for source in SOURCES.values()} | {
 def items(tmp_path_factory):
     """Everything the shipped plant gives to ship."""
     store = tmp_path_factory.mktemp("plant") / "plant.db"
-    read(ROOT / "pcaps" / "plant.pcapng", db=store).run().close()
+    every = Filter(frozenset((*STREAMS, MESSAGE)))
+    config = Config(destinations=(Settings("all", "stdout", {}, every),))
+    read(ROOT / "pcaps" / "plant.pcapng", db=store, config=config).run().close()
     outbox = Outbox(store, {"observer.name": "sensor-1"})
-    found = outbox.read(0, 100_000, Filter()).items
+    found = outbox.read(0, 100_000, every).items
     outbox.close()
     return found
 

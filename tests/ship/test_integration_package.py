@@ -57,18 +57,23 @@ def test_pipelines_open_as_they_must(found):
 def test_lines_of_one_file_are_told_apart(found):
     """Each stream keeps exactly the sample that is its own."""
 
-    def keeps(stream, document):
+    def has(document, name):
         place = document
-        for part in stream.mark.split("."):
+        for part in name.split("."):
             place = place.get(part) if isinstance(place, dict) else None
-        return document["event"]["kind"] == stream.kind and place is not None
+        return place is not None
+
+    def keeps(stream, document):
+        found = document["event"]["kind"] == stream.kind and has(document, stream.mark)
+        return found and not (stream.other and has(document, stream.other))
 
     for stream in STREAMS:
         sample = json.loads(found[f"data_stream/{stream.name}/sample_event.json"])
         assert [one.name for one in STREAMS if keeps(one, sample)] == [stream.name]
         template = found[f"data_stream/{stream.name}/agent/stream/filestream.yml.hbs"].decode()
-        assert f"event.kind: {stream.kind}\n" in template
-        assert f"has_fields: ['{stream.mark}']" in template
+        conditions = yaml.safe_load(template.split("- drop_event:")[1].split("{{")[0])["when"]["not"]["and"]
+        rest = [{"not": {"has_fields": [stream.other]}}] if stream.other else []
+        assert conditions == [{"equals": {"event.kind": stream.kind}}, {"has_fields": [stream.mark]}, *rest]
 
 
 # --- What Elastic's checker overlooks -----------------------------------------------------------------------------

@@ -1,13 +1,17 @@
 """Every document of every rule and every capture is what ECS 9.4.0 and the vocabulary allow, and is there once."""
 
 import copy
+import dataclasses
 import pathlib
 
 import orjson
 import pytest
 
+from sensor.config import Config
 from sensor.reading import Options, Reading
 from sensor.ship import documents, schema
+from sensor.ship.destination import MESSAGE, STREAMS, Filter, Settings
+from sensor.ship.settings import Limits
 from sensor.store import tables
 from sensor.store.reader import Reader
 from sensor.vocabulary import vocabulary
@@ -19,7 +23,11 @@ SOURCES = {
     "behaviour": tables.BEHAVIOURS,
     "flow": tables.FLOWS,
     "health": tables.REPORTS,
+    "message": tables.MESSAGES,
 }
+EVERYTHING = Config(
+    destinations=(Settings("all", "stdout", {}, Filter(frozenset((*STREAMS, MESSAGE)))),), outbox=Limits()
+)
 NOW = 1_800_000_000_000_000_000
 
 
@@ -34,7 +42,7 @@ def items(db, observer=None):
 
 
 def read(captures, db):
-    reading = Reading(captures, Options(db=db))
+    reading = Reading(captures, Options(db=db, config=EVERYTHING))
     reading.run()
     reading.close()
     return items(db, {"observer.name": "north-1", "observer.version": "0.1.0"})
@@ -56,6 +64,20 @@ def test_every_document_of_the_shared_captures_is_valid(shared, tmp_path):
     found = read(shared / "files", tmp_path / "shared.db")
     assert len(found) > 5000
     assert {fault for item in found for fault in schema.faults(documents.stamped(item, NOW, "default"))} == set()
+
+
+def test_single_messages_are_kept_only_where_a_destination_names_them(tmp_path):
+    default = dataclasses.replace(EVERYTHING, destinations=(Settings("all", "stdout", {}, Filter()),))
+    for config, some in ((Config(), False), (default, False), (EVERYTHING, True)):
+        db = tmp_path / f"{some}{len(config.destinations)}.db"
+        reading = Reading([PCAPS / "modbus-write.pcapng"], Options(db=db, config=config))
+        reading.run()
+        reading.close()
+        found = [item for item in items(db) if item.stream == "message"]
+        assert bool(found) == some
+    told = {(one.document["ot"]["action"], one.document["ot"]["outcome"]) for one in found}
+    assert ("write", "accepted") in told
+    assert all(one.document["ot"]["evidence"]["frame"] for one in found)
 
 
 def test_every_counter_has_a_field_of_its_own(shipped):

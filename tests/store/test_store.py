@@ -19,7 +19,7 @@ from sensor.store import store as module
 from sensor.store.database import open_for_writing
 from sensor.store.reader import KINDS, Reader
 from sensor.store.store import Store, StoreError
-from sensor.store.tables import TABLES, VERSION
+from sensor.store.tables import OLDEST, TABLES, VERSION
 
 
 def read(path, kind):
@@ -297,7 +297,7 @@ def test_a_database_of_something_else_is_left_alone(path):
     assert path.read_bytes() == content
 
 
-@pytest.mark.parametrize(("version", "whose"), [(VERSION + 1, "a newer otsensor"), (VERSION - 1, "an older otsensor")])
+@pytest.mark.parametrize(("version", "whose"), [(VERSION + 1, "a newer otsensor"), (OLDEST - 1, "an older otsensor")])
 def test_another_schema_is_left_alone(path, version, whose):
     Store(path).close()
     connection = sqlite3.connect(path)
@@ -306,6 +306,22 @@ def test_another_schema_is_left_alone(path, version, whose):
     for opens in (Store, Reader):
         with pytest.raises(StoreError, match=f"schema version {version}, made by {whose}; expected version {VERSION}"):
             opens(path)
+
+
+def test_a_store_of_the_last_schema_is_read_as_it_is_and_brought_up_to_date_when_it_is_written(path):
+    with Store(path) as store:
+        store.behaviour(behaviour())
+    connection = sqlite3.connect(path)
+    connection.execute("DROP TABLE messages")
+    connection.execute(f"PRAGMA user_version = {OLDEST}")
+    connection.close()
+    assert len(read(path, "behaviours")) == 1
+    with Store(path) as store:
+        store.behaviour(behaviour(server=3))
+    assert len(read(path, "behaviours")) == 2
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("PRAGMA user_version").fetchone() == (VERSION,)
+        assert connection.execute("SELECT count(*) FROM messages").fetchone() == (0,)
 
 
 def test_a_table_with_other_columns_is_noticed(path):

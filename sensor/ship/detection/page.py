@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sensor.ship.destination import MESSAGE
 from sensor.ship.detection.queries import query
 from sensor.ship.detection.rules import APPROXIMATE, INTAKE, INTERVAL, LOOK_BACK
 from sensor.ship.detection.suits import ESQL, LUCENE, SENSOR, Suit, reason
@@ -49,13 +50,25 @@ our rule's name (`rule.name`), severity (`event.severity`) and risk score (`even
 """
 SINGLE: Final = """## Single events, as Lucene
 
-For those who would rather have Elastic look at the behaviours they ship: switched off when imported, since beside
-the rule above each would be a second alert for one cause. A behaviour's document is its sum, written as it grows:
-these fire later than the sensor does, and again when the behaviour grows. *Not seen* are fields that only the sensor
-knows: alternatives of a rule that need them are left out.
+For those who would rather have Elastic look at what they ship: switched off when imported, since beside the rule above
+each would be a second alert for one cause.
 
-| rule | level | over `logs-otsensor.behaviour-*` | not seen |
-|---|---|---|---|
+### Over behaviours
+
+A behaviour's document is its sum, written as it grows: these fire later than the sensor does, and again when the
+behaviour grows.
+
+| rule | level | over `logs-otsensor.behaviour-*` |
+|---|---|---|
+"""
+OVER_MESSAGES: Final = """### Over messages
+
+They need destinations that name the kind `message` ([shipping](shipping.md)): what the sensor's rules see, a document
+for each new behaviour and each significant exchange. Beyond a behaviour's share of the hour and the budget of the day
+there are none.
+
+| rule | level | over `logs-otsensor.message-*` |
+|---|---|---|
 """
 CORRELATIONS: Final = """## Correlations, as ES|QL, approximate
 
@@ -78,8 +91,11 @@ LEGEND: Final = """Why these cannot be asked for afterwards:
 
 def single(suits: Iterable[Suit]) -> str:
     """Return the section on single events."""
-    rows = [(one.rule.title, one.rule.level, f"`{query(one)}`", names(one.unseen)) for one in suits]
-    return SINGLE + table(rows)
+    rows: dict[str, list[tuple[str, ...]]] = {"behaviour": [], MESSAGE: []}
+    for one in suits:
+        part = f", without what reads {names(one.unseen)}" if one.unseen else ""
+        rows[one.stream].append((one.rule.title, one.rule.level, f"`{query(one)}`{part}"))
+    return SINGLE + table(rows["behaviour"]) + "\n" + OVER_MESSAGES + table(rows[MESSAGE])
 
 
 def correlations(suits: Iterable[Suit]) -> str:

@@ -17,6 +17,8 @@ from sensor.detect.condition import reads
 from sensor.detect.event import EXCHANGE, FLOW
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.ship import documents
+from sensor.ship.destination import MESSAGE
+from sensor.ship.elastic.templates import component_of
 from sensor.ship.schema import flattened
 from sensor.vocabulary import vocabulary
 
@@ -29,7 +31,9 @@ LUCENE: Final = "lucene"
 ESQL: Final = "esql"
 SENSOR: Final = "sensor"
 
-STREAM_OF: Final = {EXCHANGE: "behaviour", FLOW: "flow"}  # where what such a rule looks at is shipped
+STREAMS_OF: Final = {EXCHANGE: ("behaviour", MESSAGE), FLOW: ("flow",)}  # where what such a rule looks at is shipped
+SEEN: Final = ("event", "network", "protocols")  # components whose fields a finding has
+SEEN_TOO: Final = frozenset(("ot.behaviour.id", "ot.behaviour.count", "ot.behaviour.ranged", "ot.behaviour.new"))
 
 # What no document says that could be searched for afterwards, and why.
 UNKNOWN: Final = {
@@ -38,13 +42,12 @@ UNKNOWN: Final = {
     "ot.behaviour.new": "what is new is known only at the moment it is seen; a behaviour's document is its sum",
     "ot.outcome": "a behaviour counts its answers in sum; which question got which is the sensor's",
     "ot.refusal_code": "a behaviour lists its codes in sum; which question got which is the sensor's",
-    "ot.anomalies": "oddities of single messages are not shipped",
+    "ot.anomalies": "oddities of single messages are in `message` documents only",
     "ot.oddity.kind": "oddities of streams are not shipped but as alerts",
 }
-SINGLE: Final = "a field of single messages, which are not shipped"
+SINGLE: Final = "a field of single messages, which are in `message` documents only"
 LISTS: Final = "it compares lists, which ES|QL's comparisons never match"
 UNORDERED: Final = "an order of events cannot be said in ES|QL's aggregations, and in EQL it comes out wrong"
-COUNTED: Final = "it counts events, where one behaviour's document stands for many"
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -74,15 +77,16 @@ def suit(rule: Rule) -> Suit:
 
 def single(rule: Rule, one: SigmaRule) -> Suit:
     """Judge a rule about single events."""
-    stream = stream_of(one)
-    known = carried(stream)
-    unknown = set(fields(one)) - known
-    if not unknown:
-        return Suit(rule, LUCENE, stream, collection=SigmaCollection([one]))
-    part = visible(one, known)
-    if part is not None:
-        return Suit(rule, LUCENE, stream, tuple(sorted(unknown)), collection=SigmaCollection([part]))
-    return Suit(rule, SENSOR, unseen=tuple(sorted(unknown)))
+    streams, read = streams_of(one), set(fields(one))
+    for stream in streams:
+        if read <= carried(stream):
+            return Suit(rule, LUCENE, stream, collection=SigmaCollection([one]))
+    for stream in streams:
+        part = visible(one, carried(stream))
+        if part is not None:
+            unknown = tuple(sorted(read - carried(stream)))
+            return Suit(rule, LUCENE, stream, unknown, collection=SigmaCollection([part]))
+    return Suit(rule, SENSOR, unseen=tuple(sorted(read - carried(streams[-1] if streams else ""))))
 
 
 def correlated(rule: Rule, one: SigmaCorrelationRule, whole: SigmaCollection) -> Suit:
@@ -91,22 +95,23 @@ def correlated(rule: Rule, one: SigmaCorrelationRule, whole: SigmaCollection) ->
     if one.type is SigmaCorrelationType.TEMPORAL_ORDERED or not isinstance(condition, SigmaCorrelationCondition):
         return Suit(rule, SENSOR, why=UNORDERED)
     fed = [source for source in whole.rules if isinstance(source, SigmaRule)]
-    (stream,) = {stream_of(source) for source in fed}
+    (streams,) = {streams_of(source) for source in fed}
     counted = [condition.fieldref] if isinstance(condition.fieldref, str) else list(condition.fieldref or ())
     needed = {*(name for source in fed for name in fields(source)), *(one.group_by or ()), *counted}
-    unknown = needed - carried(stream) if stream else needed & UNKNOWN.keys()
-    if unknown or not stream:
+    if one.type is SigmaCorrelationType.EVENT_COUNT:
+        streams = tuple(stream for stream in streams if stream != "behaviour")  # one document stands for many events
+    stream = next((stream for stream in streams if needed <= carried(stream)), "")
+    if not stream:
+        unknown = needed - carried(streams[-1]) if streams else needed & UNKNOWN.keys()
         return Suit(rule, SENSOR, unseen=tuple(sorted(unknown)))
-    if one.type is SigmaCorrelationType.EVENT_COUNT and stream == "behaviour":
-        return Suit(rule, SENSOR, why=COUNTED)
     if any(vocabulary()[name].many for name in needed):
         return Suit(rule, SENSOR, why=LISTS)
     return Suit(rule, ESQL, stream, collection=whole)
 
 
-def stream_of(rule: SigmaRule) -> str:
-    """Return the stream whose documents tell of what a rule looks at."""
-    return STREAM_OF.get(rule.logsource.category or EXCHANGE, "")
+def streams_of(rule: SigmaRule) -> tuple[str, ...]:
+    """Return the streams whose documents tell of what a rule looks at, the one that is always shipped first."""
+    return STREAMS_OF.get(rule.logsource.category or EXCHANGE, ())
 
 
 def visible(rule: SigmaRule, known: frozenset[str]) -> SigmaRule | None:
@@ -146,6 +151,8 @@ def carried(stream: str) -> frozenset[str]:
     """Return the fields that documents of a stream have, by making one that has everything."""
     if not stream:
         return frozenset()
+    if stream == MESSAGE:
+        return frozenset(name for name in vocabulary().fields if component_of(name) in SEEN) | SEEN_TOO
     made = documents.item(stream, FULL | {"sequence": 1}, {})
     return frozenset(name for name, _ in flattened(made.document)) & frozenset(vocabulary().fields)
 

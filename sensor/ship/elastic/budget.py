@@ -12,13 +12,14 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from sensor.ship.destination import Filter
+from sensor.ship.destination import MESSAGE, STREAMS, Filter
 from sensor.ship.documents import stamped
 from sensor.ship.elastic.templates import STREAM
 from sensor.ship.outbox import Outbox
 from sensor.store.reader import Reader
 
 BATCH: Final = 1000
+EVERYTHING: Final = Filter(frozenset((*STREAMS, MESSAGE)))
 DAY: Final = 86_400.0  # s
 MEGABYTE: Final = 1e6
 NS: Final = 1e9
@@ -44,7 +45,7 @@ def measured(path: pathlib.Path) -> list[Volume]:
     try:
         after, more = 0, True
         while more:
-            batch = outbox.read(after, BATCH, Filter())
+            batch = outbox.read(after, BATCH, EVERYTHING)
             for item in batch.items:
                 sizes[item.stream].append(len(orjson.dumps(stamped(item, 0, "default"))))
             after, more = batch.through, batch.more

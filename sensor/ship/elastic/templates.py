@@ -53,7 +53,7 @@ STREAM: Final[Mapping[str, Stream]] = {
     "behaviour": Stream(("event", "network", "behaviour"), 90, 100),
     "flow": Stream(("event", "network", "flow", "alert"), 30, 200),
     "health": Stream(("event", "health"), 30, 5),
-    "message": Stream(("event", "network", "alert", "protocols"), 7, 2000),
+    "message": Stream(("event", "network", "alert", "behaviour", "protocols"), 7, 200),
 }
 STATES: Final[Mapping[str, str]] = {"alerts": "alert", "assets": "asset"}
 

@@ -22,7 +22,8 @@ class Stream:
     title: str
     says: str
     kind: str  # event.kind of its documents
-    mark: str  # a field all of them have, and none of the others of this kind
+    mark: str  # a field all of them have
+    other: str = ""  # one that none of them has, where others of this kind have the mark too
 
     @property
     def dataset(self) -> str:
@@ -39,8 +40,10 @@ STREAMS: Final = (
     Stream("alert", "Alerts", "Each revision of each alert", "alert", "ot.alert.id"),
     Stream("asset", "Assets", "Machines, what they are and what they say of themselves", "asset", "ot.asset.id"),
     Stream("behaviour", "Behaviours", "Who does what to whom, how often and with which answer", "event",
-           "ot.behaviour.id"),
+           "ot.behaviour.id", "ot.evidence.time"),
     Stream("flow", "Flows", "Conversations that have ended", "event", "source.packets"),
+    Stream("message", "Messages", "Each new behaviour and each significant exchange, where they are asked for",
+           "event", "ot.evidence.time"),
     Stream("health", "Health", "What the sensor has counted of its own work", "metric", "event.created"),
 )  # fmt: skip
 
@@ -130,10 +133,15 @@ processors:
             - equals:
                 event.kind: {stream.kind}
             - has_fields: ['{stream.mark}']
-{{{{#if processors}}}}
+{excluding(stream)}{{{{#if processors}}}}
 {{{{processors}}}}
 {{{{/if}}}}
 """
+
+
+def excluding(stream: Stream) -> str:
+    """Return the condition that leaves out what another stream takes."""
+    return f"            - not:\n                has_fields: ['{stream.other}']\n" if stream.other else ""
 
 
 # `document_id` takes the id out of the document; the pipeline puts it back.
