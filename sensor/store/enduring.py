@@ -1,0 +1,73 @@
+"""A store whose disk may be full or read-only for a while: it waits, within a bound, and goes on.
+
+The rule it lives by: a sensor that cannot write goes on seeing. What waits longer than there is room for goes, the
+routine first and alerts last, and each row is counted by its table.
+"""
+
+from typing import Any, Final
+
+from sensor.store.database import StoreError
+from sensor.store.store import Store
+
+MAX_WAITING: Final = 20_000  # rows: some tens of MB; hours of a plant's news, seconds of a flood
+ROOM: Final = 0.8  # of that bound is left after dropping, so that it is not done for each row
+# What goes first when the disk stays full
+EXPENDABLE: Final = ("assets_seen", "flows", "health", "health_reports", "facts", "behaviours", "captures", "assets",
+                     "evidence", "alerts", "alert_revisions")  # fmt: skip
+
+
+class EnduringStore(Store):
+    """Writes one watch into a database, over every trouble with the disk."""
+
+    trouble = ""  # why nothing can be written; "": all is well
+    failed = 0  # commits
+    _due = True
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.dropped: dict[str, int] = {}  # rows by table
+        self.database.execute("PRAGMA temp_store = MEMORY")  # a confined process has no folder for temporary files
+
+    def commit(self) -> None:
+        """Write everything that waits; where that fails, keep it and try again at the next tick."""
+        if self.trouble and not self._due:
+            return
+        try:
+            super().commit()
+        except StoreError as error:
+            self.failed += 1
+            self.trouble = f"{error.path}: {error.found}"
+            self.make_room()
+        else:
+            self.trouble = ""
+        self._due = False
+
+    def tick(self, time: int) -> None:
+        """Capture time has gone on to `time`: write what has waited for a second."""
+        self._due = True
+        super().tick(time)
+
+    def make_room(self) -> None:
+        """Drop rows when too many wait."""
+        if self._waiting <= MAX_WAITING:
+            return
+        surplus = self._waiting - int(MAX_WAITING * ROOM)
+        for name in EXPENDABLE:
+            rows = self._pending.get(name, [])
+            gone = min(len(rows), surplus)
+            if gone:
+                del rows[:gone]
+                self.dropped[name] = self.dropped.get(name, 0) + gone
+                self._waiting -= gone
+                surplus -= gone
+
+    def _commit_when_full(self) -> None:
+        if self.trouble:
+            self.make_room()
+        else:
+            super()._commit_when_full()
+
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        dropped = {f"store_dropped_{name}": count for name, count in self.dropped.items()}
+        return {**super().counts(), "commits_failed": self.failed, **dropped}
