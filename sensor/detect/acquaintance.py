@@ -82,23 +82,36 @@ class Acquaintances:
 
     def meet(self, behaviour: Behaviour, talk: Conversation, time: int, *, new: bool) -> int:
         """Take one exchange of a behaviour; return the client's standing with the server."""
-        client, server, protocol = behaviour.client.number, behaviour.server.number, behaviour.protocol
-        pair = self.pairs.get((client, server, protocol))
+        pair = self.pairs.get((behaviour.client.number, behaviour.server.number, behaviour.protocol))
         if pair is None:
-            known = self.servers.get((server, protocol))
-            if known is None:
-                known = Server(time)
-                if len(self.servers) < MAX_PAIRS:
-                    self.servers[server, protocol] = known
-            joined = joined_midway(talk)
-            late = not joined and time - known.first_time > self.settling_ns
-            pair = Pair(known, client, time, late=late, regular=joined)
-            if len(self.pairs) < MAX_PAIRS:
-                self.pairs[client, server, protocol] = pair
-            else:
-                self.pairs_refused += 1
+            pair = self.introduce(behaviour, time, joined=joined_midway(talk))
         pair.take(behaviour, new=new)
         return pair.standing(time)
+
+    def introduce(self, behaviour: Behaviour, time: int, *, joined: bool) -> Pair:
+        """Make the pair of two that have not been seen together before."""
+        client, server, protocol = behaviour.client.number, behaviour.server.number, behaviour.protocol
+        known = self.servers.get((server, protocol))
+        if known is None:
+            known = Server(time)
+            if len(self.servers) < MAX_PAIRS:
+                self.servers[server, protocol] = known
+        late = not joined and time - known.first_time > self.settling_ns
+        pair = Pair(known, client, time, late=late, regular=joined)
+        if len(self.pairs) < MAX_PAIRS:
+            self.pairs[client, server, protocol] = pair
+        else:
+            self.pairs_refused += 1
+        return pair
+
+    def remember(self, behaviour: Behaviour) -> None:
+        """Take a behaviour of earlier days, of each server the earliest first: who came late then is known by now."""
+        key = (behaviour.client.number, behaviour.server.number, behaviour.protocol)
+        pair = self.pairs.get(key) or self.introduce(behaviour, behaviour.first_time, joined=False)
+        if not pair.late:
+            pair.regular = True
+        if behaviour.action == "read" and behaviour.count >= REGULAR:
+            pair.server.pollers.add(behaviour.client.number)
 
 
 def joined_midway(talk: Conversation) -> bool:

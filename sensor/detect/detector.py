@@ -7,9 +7,10 @@ at all is worked out once for each protocol, operation and action.
 
 import dataclasses
 from collections import OrderedDict
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
-from sensor.behaviour.behaviour import ending
+from sensor.behaviour.behaviour import Behaviour, ending
 from sensor.behaviour.finding import Finding
 from sensor.contract import Conversation, Endpoint
 from sensor.detect.acquaintance import SETTLING_NS, Acquaintances
@@ -96,9 +97,15 @@ class Detector:
     def __init__(self, ruleset: RuleSet, context: Context | None = None, settling_ns: int = SETTLING_NS) -> None:
         self.context = context or Context()
         self.acquaintances = Acquaintances(settling_ns)
+        self.correlations: list[Correlation] = []
+        self.take(ruleset)
+
+    def take(self, ruleset: RuleSet) -> None:
+        """Go by these rules from now on; the windows of correlations that stay as they were stay open."""
+        before = {one.rule.id: one for one in self.correlations}
         self.rules = ruleset.rules
         # Windows are this detector's own: a rule set may serve many readings.
-        self.correlations = [dataclasses.replace(one, groups=OrderedDict()) for one in ruleset.correlations]
+        self.correlations = [continued(one, before.get(one.rule.id)) for one in ruleset.correlations]
         self.feeds: dict[str, list[tuple[Correlation, int]]] = {}
         for correlation in self.correlations:
             for number, source in enumerate(correlation.sources):
@@ -107,6 +114,12 @@ class Detector:
         self._concerned: dict[Kind, tuple[tuple[Rule, ...], tuple[Rule, ...]]] = {}
         self.reads_dear = any(map(is_dear, {field for rule in self.rules for field in rule.reads}))
         self.watches_flows = any(rule.category == "flow" for rule in self.rules)
+
+    def adopt(self, ruleset: RuleSet, behaviours: Iterable[Behaviour]) -> None:
+        """Go by other rules; what the ones before decided about `behaviours` is forgotten."""
+        self.take(ruleset)
+        for behaviour in behaviours:
+            behaviour.verdicts = None
 
     def see(self, finding: Finding) -> list[Match]:
         """Take a new behaviour or a significant exchange; return what matched."""
@@ -233,6 +246,14 @@ class Detector:
             "acquaintances_refused": self.acquaintances.pairs_refused,
             "correlation_groups_evicted": sum(one.groups_evicted for one in self.correlations),
         }
+
+
+def continued(correlation: Correlation, before: Correlation | None) -> Correlation:
+    """Return a correlation with windows of its own; with those it had, where it says the same as before."""
+    fresh = dataclasses.replace(correlation, groups=OrderedDict())
+    if before is None or dataclasses.replace(before, groups=OrderedDict(), groups_evicted=0) != fresh:
+        return fresh
+    return before
 
 
 def countable(value: Any) -> Any:

@@ -54,6 +54,13 @@ class Inventory:
         self.assets[endpoint.number] = asset
         return asset
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Call machines by other names from now on."""
+        self.names = names
+        for asset in self.assets.values():
+            known = (asset.endpoint.text, *(mac.hex(":") for mac in asset.macs))
+            asset.name = next((names[one] for one in known if one in names), "")
+
     def opened(self, talk: Conversation, time: int) -> None:
         """A conversation began: its opener has sent."""
         opener = self.asset(talk.opener, time)
@@ -105,6 +112,14 @@ class Inventory:
             return []
         stated = [(server, fact, server.fact(fact.attribute)) for fact in self.stated(finding.response, finding)]
         return [told for told in stated if server.learn(told[1])]
+
+    def remember(self, behaviour: Behaviour) -> None:
+        """Take a behaviour of earlier days for judging conduct."""
+        client = self.asset(behaviour.client, behaviour.first_time)
+        server = self.asset(behaviour.server, behaviour.first_time)
+        for conduct in (client.as_client if client else None, server.as_server if server else None):
+            if conduct is not None and len(conduct) < MAX_BEHAVIOURS:
+                conduct.append(behaviour)
 
     def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
         """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""
