@@ -57,6 +57,7 @@ class Mirror:
         self.behaviours: dict[int, Kept] = {}
         self.dissectors: dict[tuple[str, str], Dissector] = {}
         self.counts: dict[str, int] = {}
+        self.taps: dict[str, int] = {}
         self.quality: dict[str, Any] = {}
         self.states: dict[str, str] = {}
         self.nobody = nobody()
@@ -194,7 +195,7 @@ class Mirror:
 
     def pulse(self, told: records.Pulse) -> None:
         """Take how the worker is."""
-        self.counts, self.quality, self.states = told.counts, told.quality, told.states
+        self.counts, self.taps, self.quality, self.states = told.counts, told.taps, told.quality, told.states
 
 
 def known(table: Mapping[K, T], key: K, what: str) -> T:

@@ -149,6 +149,7 @@ class Pulse(Record, tag=10):
     """How the worker is: every counter by name, and what the line says about the quality of what it sees."""
 
     counts: dict[str, Whole]
+    taps: dict[str, Whole]  # counters of the interfaces, which outlive the worker
     quality: dict[str, Any]
     states: dict[str, str]  # of each interface
 

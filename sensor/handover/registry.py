@@ -6,6 +6,7 @@ took its place, have counted adds up, and nothing is news twice. Every table has
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from sensor.behaviour.learner import Learner
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 MAX_NAMES: Final = 4_096  # files that evidence of the last while may name; the names of older ones are forgotten
 
 
-class Names:
+class Names(Sequence[str]):
     """Names of files by number, the newest of them."""
 
     def __init__(self) -> None:
@@ -45,7 +46,7 @@ class Names:
     def __len__(self) -> int:
         return self.next
 
-    def __getitem__(self, number: int) -> str:
+    def __getitem__(self, number: int) -> str:  # type: ignore[override]  # nobody takes a slice of names
         """Return a name, "" for one that is forgotten."""
         return self.names.get(number, "")
 

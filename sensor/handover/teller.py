@@ -205,9 +205,11 @@ class Teller(Findings):
         self.count_all()
         self.flush()
 
-    def pulse(self, counts: Mapping[str, int], quality: Mapping[str, Any], states: Mapping[str, str]) -> None:
+    def pulse(
+        self, counts: Mapping[str, int], taps: Mapping[str, int], quality: Mapping[str, Any], states: Mapping[str, str]
+    ) -> None:
         """Tell how the worker is."""
-        self.put(records.Pulse({**counts, **self.counts()}, dict(quality), dict(states)))
+        self.put(records.Pulse({**counts, **self.counts()}, dict(taps), dict(quality), dict(states)))
 
     def flush(self) -> None:
         """Send the batch; an empty one tells the time."""
