@@ -53,18 +53,20 @@ class Beside:
     def __init__(
         self, path: pathlib.Path, destinations: Sequence[Settings], limits: Limits, observer: Mapping[str, str],
         patience: float = PATIENCE_SECONDS, confine: Callable[[], None] = lambda: None,
+        confine_shipper: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         """Fork; to be done by a process of one thread, before it opens the store, which may not be there yet.
 
         Without destinations it keeps the store within its limits, and ships nothing. `confine` is called in the new
-        process once it has imported what it needs. Raises StoreError where the store is open already.
+        process once it has imported what it needs, `confine_shipper` in each shipper that it forks. Raises StoreError
+        where the store is open already.
         """
         refuse_open(path)
         ending, self._alive = os.pipe()
         heard, telling = os.pipe()
         self.pid = os.fork()
         if self.pid == 0:
-            keep = Keeper(path, destinations, limits, observer, patience, ending, telling)
+            keep = Keeper(path, destinations, limits, observer, patience, ending, telling, confine_shipper)
             born(lambda: keep.run(confine), keeping=(ending, telling))
         os.close(ending)
         os.close(telling)
@@ -164,8 +166,9 @@ class Keeper:
 
     def __init__(
         self, path: pathlib.Path, destinations: Sequence[Settings], limits: Limits, observer: Mapping[str, str],
-        patience: float, ending: int, telling: int,
+        patience: float, ending: int, telling: int, confine_shipper: Callable[[], None],
     ) -> None:  # fmt: skip
+        self.confine_shipper = confine_shipper
         self.path = path
         self.destinations = destinations
         self.limits = limits
@@ -218,6 +221,7 @@ class Keeper:
         """Be the shipper."""
         orders = Orders(self.ending)
         orders.stop_on(signal.SIGTERM)
+        self.confine_shipper()
         return run_shipper(
             self.path, self.destinations, self.limits, self.observer, orders, self.telling, self.patience
         )  # fmt: skip
