@@ -1,0 +1,90 @@
+"""`otsensor watch`: the sensor on a span port.
+
+The rule it lives by: it opens what it needs, gives up what it needed for that, and only then looks at a frame.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import socket
+from typing import TYPE_CHECKING
+
+from sensor import config as configuration
+from sensor.capture.live import LiveError, RingSettings
+from sensor.commands.exits import OK
+from sensor.config import Config, ConfigError
+from sensor.guard.protection import GuardError
+from sensor.watching.parts import Asked, Known
+from sensor.watching.start import start
+from sensor.watching.voice import Voice
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Add `otsensor watch`."""
+    watch = verbs.add_parser("watch", help="listen on span ports: receive-only, for months")
+    watch.add_argument("interfaces", nargs="*", metavar="IFACE", help="an interface that gets a mirror's frames")
+    watch.add_argument("--config", type=pathlib.Path, metavar="FILE", help="configuration (YAML); options here win")
+    watch.add_argument("--db", type=pathlib.Path, metavar="FILE", help="keep what is found in this SQLite file")
+    watch.add_argument(
+        "--alerts", type=pathlib.Path, metavar="FILE", help="append alerts to this file as ECS JSON lines"
+    )
+    watch.add_argument(
+        "--workers", type=int, metavar="N", help="capture workers, each a process of its own (default 1)"
+    )
+    watch.add_argument("--filter", metavar="EXPR", help="only frames that this lets through, in tcpdump's syntax")
+    watch.add_argument("--site", metavar="NAME", help="name of the site")
+    watch.add_argument("--segment", metavar="NAME", help="name of the network segment")
+    watch.add_argument(
+        "--rules", type=pathlib.Path, action="append", default=[], metavar="PATH",
+        help="rules instead of the ones shipped (may be repeated)",
+    )  # fmt: skip
+    watch.add_argument(
+        "--protocols", type=pathlib.Path, action="append", default=[], metavar="DIR",
+        help="a folder with protocols of your own (may be repeated)",
+    )  # fmt: skip
+    watch.add_argument("--user", metavar="NAME", help="user to become once all is open (default otsensor, else nobody)")
+    watch.add_argument(
+        "--allow-addresses", action="store_true", help="listen on an interface that has an IP address, too"
+    )
+    watch.add_argument("--no-sandbox", action="store_true", help="do without seccomp and Landlock")
+    watch.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run `otsensor watch`."""
+    asked = asked_for(options)
+    known = Known.load(asked.config)
+    try:
+        session = start(asked, known, ring_settings(asked.config), Voice())
+    except (LiveError, GuardError) as error:
+        raise ConfigError(str(error)) from None
+    session.run()
+    return OK
+
+
+def asked_for(options: argparse.Namespace) -> Asked:
+    """Return what is asked for, from configuration and options; options win. Raises ConfigError."""
+    config = configuration.load(options.config) if options.config is not None else Config()
+    given = {name: getattr(options, name) for name in ("site", "segment", "db") if getattr(options, name) is not None}
+    given |= {name: tuple(getattr(options, name)) for name in ("rules", "protocols") if getattr(options, name)}
+    wanted = {name: getattr(options, name) for name in ("workers", "filter", "user") if getattr(options, name)}
+    wanted |= {"allow_addresses": True} if options.allow_addresses else {}
+    wanted |= {"sandbox": False} if options.no_sandbox else {}
+    config = dataclasses.replace(config, **given, watch=dataclasses.replace(config.watch, **wanted))
+    interfaces = tuple(options.interfaces) or config.watch.interfaces
+    if not interfaces:
+        there = ", ".join(name for _, name in socket.if_nameindex() if name != "lo") or "none"
+        raise ConfigError(f"no interface named, on the command line or under watch: interfaces; there are: {there}")
+    if config.db is None:
+        raise ConfigError("no --db FILE given, nor db: in the configuration: what is found is kept there")
+    return Asked(config, interfaces, config.db, options.config, options.alerts)
+
+
+def ring_settings(config: Config) -> RingSettings:
+    """Return how interfaces are listened to."""
+    watch = config.watch
+    return RingSettings(watch.filter, watch.promiscuous, watch.hardware_times, watch.ring_size, watch.snap_length)

@@ -1,0 +1,1 @@
+"""`otsensor watch`: capture workers, the recorder, and what keeps them going for months."""

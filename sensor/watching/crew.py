@@ -1,0 +1,240 @@
+"""The capture workers as processes: begun, listened to, replaced when they die.
+
+The rule it lives by: a worker that dies costs what it had in its hands. Another takes over the same rings, which the
+parent keeps open; it is counted, and said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import selectors
+import signal
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from sensor.handover.records import Unfit, unpacked
+from sensor.watching.channel import Inbox, Over, pair
+from sensor.watching.order import Order
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Iterator, Mapping
+
+    from sensor.handover.mirror import Mirror
+    from sensor.handover.records import Batch
+
+SILENT_SECONDS: Final = 10.0  # without a word, though a quiet ring has one each tenth of a second: it hangs
+SHORT_LIVED: Final = 10.0  # s: one that dies sooner is begun again later and later
+LONGEST_WAIT: Final = 30.0  # s
+
+
+@dataclasses.dataclass(slots=True)
+class Member:
+    """One worker, or the place of one that is to be begun again."""
+
+    number: int
+    pid: int = 0  # 0: it does not run
+    inbox: Inbox | None = None
+    mirror: Mirror | None = None
+    began: float = 0.0  # monotonic s
+    heard: float = 0.0
+    restarts: int = 0
+    wait: float = 0.0  # s before it is begun again
+    due: float = 0.0
+    taps: dict[str, int] = dataclasses.field(default_factory=dict)  # counters of its interfaces, as told last
+
+
+class Crew:
+    """All workers of one watch."""
+
+    def __init__(
+        self, size: int, selector: selectors.BaseSelector, run: Callable[[int, socket.socket], None],
+        mirror: Callable[[], Mirror], say: Callable[[str], None],
+    ) -> None:  # fmt: skip
+        """`run` lives as a worker, in a process of its own; `mirror` makes what its records are played on."""
+        self.selector = selector
+        self.run = run
+        self.mirror = mirror
+        self.say = say
+        self.order = Order()
+        self.members = [Member(number) for number in range(size)]
+        self.died = 0
+        self.hung = 0
+        self.disbelieved = 0
+        self.before: dict[str, int] = {}  # what workers that are no more have counted
+        self.ending = False
+
+    def begin(self, now: float) -> None:
+        """Begin every worker that is due."""
+        for member in self.members:
+            if not member.pid and now >= member.due and not self.ending:
+                self.start(member, now)
+
+    def start(self, member: Member, now: float) -> None:
+        """Fork one worker."""
+        ours, theirs = pair()
+        pid = os.fork()
+        if pid == 0:
+            self.run(member.number, theirs)
+            os._exit(1)  # never reached: a worker ends by itself
+        theirs.close()
+        member.pid, member.inbox, member.mirror = pid, Inbox(ours), self.mirror()
+        member.began = member.heard = now
+        self.order.join(member.number)
+        self.selector.register(ours, selectors.EVENT_READ, member)
+
+    # --- Listening ------------------------------------------------------------------------------------
+
+    def hear(self, member: Member, now: float) -> None:
+        """Take what a worker has sent."""
+        if member.inbox is None:
+            return
+        try:
+            for data in member.inbox.read():
+                self.order.put(member.number, unpacked(data), now)
+                member.heard = now
+        except Over:
+            self.lose(member, now)
+        except Unfit as error:
+            self.disbelieve(member, now, error)
+
+    def play(self, now: float) -> None:
+        """Hand on the batches whose turn it is."""
+        for number, batch in self.order.ready(now):
+            self.hand_on(self.members[number], batch, now)
+
+    def hand_on(self, member: Member, batch: Batch, now: float) -> None:
+        """Play one batch on its worker's mirror."""
+        if member.mirror is None:
+            return
+        try:
+            member.mirror.play(batch)
+        except Unfit as error:
+            self.disbelieve(member, now, error)
+
+    def disbelieve(self, member: Member, now: float, error: Unfit) -> None:
+        """End a worker that sends what no worker of ours sends: somebody else has got into it."""
+        self.disbelieved += 1
+        self.say(f"worker {member.number} is not believed any more: {error}")
+        self.kill(member)
+        self.lose(member, now)
+
+    def lose(self, member: Member, now: float) -> None:
+        """A worker is gone: end what it followed, and begin another in its place."""
+        if member.inbox is None or member.mirror is None:
+            return
+        inbox, mirror = member.inbox, member.mirror
+        self.selector.unregister(inbox.channel)
+        inbox.channel.close()
+        member.inbox = None
+        status = wait_for(member.pid)
+        left = list(self.order.leave(member.number))
+        for batch in left:
+            self.hand_on(member, batch, now)
+        mirror.lost()
+        add_up(self.before, mirror.counts)
+        member.taps = mirror.taps or member.taps
+        member.pid, member.mirror = 0, None
+        if self.ending:
+            return
+        self.died += 1
+        member.restarts += 1
+        member.wait = min(max(1.0, 2 * member.wait), LONGEST_WAIT) if now - member.began < SHORT_LIVED else 0.0
+        member.due = now + member.wait
+        self.say(f"worker {member.number} {status}; another takes its place" + later(member.wait))
+
+    def look(self, now: float) -> None:
+        """See whether a worker hangs; begin those that are due."""
+        for member in self.members:
+            if member.pid and now - member.heard > SILENT_SECONDS:
+                self.hung += 1
+                self.say(f"worker {member.number} has said nothing for {SILENT_SECONDS:.0f} s and is killed")
+                self.kill(member)
+                member.heard = now
+        self.begin(now)
+
+    # --- Ending ---------------------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Tell every worker to hand over what it has, and end."""
+        self.ending = True
+        for member in self.members:
+            if member.pid:
+                os.kill(member.pid, signal.SIGTERM)
+
+    def finish(self, seconds: float) -> None:
+        """Take what the workers still have to tell, for at most so long."""
+        until = time.monotonic() + seconds
+        while (left := [member for member in self.members if member.inbox]) and time.monotonic() < until:
+            for key, _ in self.selector.select(0.02):
+                if isinstance(key.data, Member):
+                    self.hear(key.data, time.monotonic())
+            self.play(time.monotonic())
+        for member in left:
+            self.kill(member)
+            self.lose(member, time.monotonic())
+
+    def kill(self, member: Member) -> None:
+        """End a worker at once."""
+        if member.pid:
+            os.kill(member.pid, signal.SIGKILL)
+
+    # --- What is known --------------------------------------------------------------------------------
+
+    def mirrors(self) -> Iterator[Mirror]:
+        """Yield the mirrors of those that run."""
+        return (member.mirror for member in self.members if member.mirror is not None)
+
+    @property
+    def time(self) -> int:
+        """Return the capture time up to which everything was told, ns; 0 before the first word."""
+        return min((mirror.time for mirror in self.mirrors()), default=0)
+
+    def counts(self) -> dict[str, int]:
+        """Return everything the workers have counted, those of the past included, and how they have fared."""
+        total = dict(self.before)
+        for mirror in self.mirrors():
+            add_up(total, mirror.counts)
+        own = {"workers_died": self.died, "workers_hung": self.hung, "workers_disbelieved": self.disbelieved}
+        return {**total, **own, "batches_overtaken": self.order.overtaken}
+
+    def taps(self) -> dict[str, int]:
+        """Return the counters of the interfaces, "kernel_drops.span0" and the like, over all workers."""
+        total: dict[str, int] = {}
+        for member in self.members:
+            add_up(total, (member.mirror.taps if member.mirror is not None else {}) or member.taps)
+        return total
+
+    def quality(self) -> list[dict[str, Any]]:
+        """Return what each worker's line says about the quality of what it sees."""
+        return [mirror.quality for mirror in self.mirrors()]
+
+    def states(self) -> dict[str, str]:
+        """Return the state of each interface."""
+        return {name: state for mirror in self.mirrors() for name, state in mirror.states.items()}
+
+
+def add_up(total: dict[str, int], counts: Mapping[str, int]) -> None:
+    """Add counters to a total."""
+    for name, count in counts.items():
+        total[name] = total.get(name, 0) + count
+
+
+def wait_for(pid: int) -> str:
+    """Take the end of a process that has closed its channel; say how it ended."""
+    until = time.monotonic() + 0.2
+    while time.monotonic() < until:
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            code = os.waitstatus_to_exitcode(status)
+            return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+        time.sleep(0.005)
+    os.kill(pid, signal.SIGKILL)
+    os.waitpid(pid, 0)
+    return "had closed its channel and was killed"
+
+
+def later(seconds: float) -> str:
+    """Say when."""
+    return f" in {seconds:.0f} s" if seconds else ""

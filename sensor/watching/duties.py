@@ -1,0 +1,127 @@
+"""What is due while a watch goes on: each second, each minute, at a reload, at the end.
+
+The rule it lives by: none of it can end the watch. What goes wrong is said where people look, and tried again.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from sensor import config as configuration
+from sensor.config import ConfigError
+from sensor.detect.fault import RuleFaults
+from sensor.store.database import StoreError
+from sensor.watching.parts import load_rules
+
+if TYPE_CHECKING:
+    import selectors
+
+    from sensor.config import Config
+    from sensor.watching.crew import Crew
+    from sensor.watching.parts import Recording
+    from sensor.watching.voice import Voice
+
+NS: Final = 1_000_000_000
+# What a running watch cannot change: sockets are open and rings are mapped, and what would open others is given up
+AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "outbox", "watch", "db", "protocols")
+
+
+class Duties:
+    """Keeps the recorder, the store and whoever looks on up to date."""
+
+    def __init__(self, recording: Recording, voice: Voice) -> None:
+        self.recording = recording
+        self.voice = voice
+        self.config = recording.asked.config
+        self.trouble = ""  # of the store, as said last
+        self.health_at = 0
+        self.reloads = 0
+        self.reloads_refused = 0
+        self.time = 0  # capture time up to which all workers have told everything, ns
+
+    # --- As it goes on --------------------------------------------------------------------------------
+
+    def begin(self, selector: selectors.BaseSelector) -> None:
+        """The workers run."""
+
+    def second(self, crew: Crew) -> None:
+        """A second has passed."""
+        time_ns = crew.time
+        if time_ns <= 0:
+            return
+        recording = self.recording
+        self.time = max(self.time, time_ns)
+        recording.recorder.tick(self.time)
+        self.measure(crew)
+        recording.recorder.routine(self.time, recording.registry.behaviours, recording.sources)
+        if self.time - self.health_at >= self.config.health.every * NS:
+            self.health_at = self.time
+            recording.store.health(self.counts(crew))
+        self.tell_trouble()
+
+    def measure(self, crew: Crew) -> None:
+        """Note with each interface what was seen on it."""
+        taps = crew.taps()
+        for source in self.recording.sources:
+            source.frames = taps.get(f"frames.{source.path}", 0)
+            source.drops = taps.get(f"kernel_drops.{source.path}", 0)
+            source.first_time = source.first_time or self.time
+            source.last_time = self.time
+
+    def tell_trouble(self) -> None:
+        """Say when the store cannot be written, and when it can again."""
+        trouble = self.recording.store.trouble
+        if trouble != self.trouble:
+            self.say(f"nothing can be written: {trouble}" if trouble else "the store can be written again")
+            self.trouble = trouble
+
+    def counts(self, crew: Crew) -> dict[str, int]:
+        """Return every counter of the sensor by name: nothing is dropped without one."""
+        recording = self.recording
+        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused}
+        counted = (crew.counts(), crew.taps(), recording.recorder.counts(), recording.registry.counts())
+        return {**{name: count for one in counted for name, count in one.items()}, **recording.store.counts(), **own}
+
+    # --- Now and then ---------------------------------------------------------------------------------
+
+    def reload(self) -> None:
+        """Go by the configuration and the rules as they are in the files now; where they are wrong, by those before."""
+        asked, known = self.recording.asked, self.recording.known
+        try:
+            config = configuration.load(asked.config_file) if asked.config_file is not None else self.config
+            rules = load_rules(config, known.words)
+        except (ConfigError, RuleFaults, OSError) as error:
+            self.reloads_refused += 1
+            self.say(f"not reloaded, the old rules and configuration stay: {error}")
+            return
+        self.recording.adopt(rules, config)
+        self.reloads += 1
+        self.say(f"reloaded: {len(rules)} rules")
+        for name in changed(self.config, config):
+            self.say(f"{name}: has changed, and takes effect at the next start")
+        self.config = config
+
+    def ending(self) -> None:
+        """The watch is about to end."""
+
+    def end(self, crew: Crew) -> None:
+        """The workers have ended: write everything."""
+        recording = self.recording
+        began = time.monotonic()
+        self.measure(crew)
+        try:
+            recording.recorder.end(recording.registry.behaviours, recording.sources, self.counts(crew))
+            recording.store.close()
+        except StoreError as error:
+            self.say(f"not everything could be written: {error}")
+        self.say(f"ended; written in {time.monotonic() - began:.2f} s")
+
+    def say(self, text: str) -> None:
+        """Say a line."""
+        self.voice.say(text)
+
+
+def changed(before: Config, now: Config) -> list[str]:
+    """Return the keys that differ and that only a start reads."""
+    return [name for name in AT_START if getattr(before, name) != getattr(now, name)]

@@ -1,0 +1,54 @@
+"""The files of a watch, given to the user it becomes, while there is still the right to do so.
+
+The rule it lives by: only the sensor's own files change hands, and of folders only those it has made.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from sensor.guard import account
+from sensor.store.database import open_for_writing
+
+if TYPE_CHECKING:
+    import pathlib
+    from collections.abc import Iterable
+
+    from sensor.guard.account import Account
+
+# Beside the database itself: SQLite's log and index, and the claim of whoever ships it
+SUFFIXES: Final = ("", "-wal", "-shm", "-shipper")
+PRIVATE: Final = 0o640  # what is found about a plant is not everybody's
+
+
+def to_become(name: str, folder: pathlib.Path) -> Account:
+    """Return the user to become; where the default one is missing, whoever owns the store's folder, but root."""
+    found = account.find(name)
+    if name == account.DEFAULT and found.name == account.NOBODY:
+        owner = folder.stat().st_uid
+        return account.numbered(owner) if owner else found
+    return found
+
+
+def give_store(db: pathlib.Path, owner: Account) -> None:
+    """Make a store where there is none, and give its files to its user; raises StoreError and OSError."""
+    open_for_writing(db).close()
+    give((db.with_name(db.name + suffix) for suffix in SUFFIXES), owner)
+
+
+def give(paths: Iterable[pathlib.Path], owner: Account) -> None:
+    """Give files to a user, empty ones where there are none: who may not write the folder finds them there."""
+    for path in paths:
+        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+        try:
+            os.fchown(handle, owner.uid, owner.gid)
+        finally:
+            os.close(handle)
+
+
+def give_folder(folder: pathlib.Path, owner: Account) -> None:
+    """Make a folder for a user, where there is none."""
+    if not folder.is_dir():
+        folder.mkdir(mode=0o750)
+        os.chown(folder, owner.uid, owner.gid)

@@ -1,0 +1,119 @@
+"""The recorder of a watch: what is new is written within a second, what has merely been counted on each minute.
+
+The rule it lives by: a power failure costs the last second of what happened, and of routine at most a minute's counts.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sensor.recorder import Recorder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from sensor.alert.alert import Alert
+    from sensor.behaviour.behaviour import Behaviour
+    from sensor.behaviour.finding import Finding
+    from sensor.capture.source import Source
+    from sensor.contract import Conversation, Endpoint
+    from sensor.inventory.asset import Asset
+
+SECOND: Final = 1_000_000_000
+ROUTINE_NS: Final = 60 * SECOND  # between two writings of what has only been counted on
+
+
+class Onlooker:
+    """Is told what happens as it happens; whoever shows it overrides what it wants to know."""
+
+    def news(self, finding: Finding) -> None:
+        """Take a new behaviour."""
+
+    def alert(self, alert: Alert) -> None:
+        """Take a new revision of an alert."""
+
+    def asset(self, asset: Asset) -> None:
+        """Take an asset heard for the first time."""
+
+
+class WatchRecorder(Recorder):
+    """Takes findings as they come, for months."""
+
+    def __init__(self, *parts: Any) -> None:
+        super().__init__(*parts)
+        self.fresh: dict[Behaviour, None] = {}  # to be written at the next tick
+        self.ends: dict[Endpoint, None] = {}
+        self.known: set[Endpoint] = set()  # that an asset was shown for
+        self.written: dict[Behaviour, int] = {}  # count of each behaviour when it was written last
+        self.routine_at = 0
+        self.onlooker = Onlooker()
+
+    def finding(self, finding: Finding) -> None:
+        """Take a new behaviour or a significant exchange."""
+        super().finding(finding)
+        if finding.news:
+            self.fresh[finding.behaviour] = None
+            self.ends[finding.behaviour.client] = self.ends[finding.behaviour.server] = None
+            self.onlooker.news(finding)
+
+    def opened(self, talk: Conversation) -> None:
+        """Take the beginning of a conversation."""
+        for end in (talk.opener, talk.answerer):
+            if end.number not in self.inventory.assets:
+                self.ends[end] = None
+        super().opened(talk)
+
+    def tell(self, alerts: list[Alert]) -> None:
+        """Write new revisions of alerts."""
+        super().tell(alerts)
+        for alert in alerts:
+            self.onlooker.alert(alert)
+
+    def tick(self, time: int) -> None:
+        """Capture time has gone on to `time`, ns: write what is new."""
+        for behaviour in self.fresh:
+            self.write(behaviour)
+        for end in self.ends:
+            asset = self.inventory.assets.get(end.number)
+            if asset is not None and asset.heard:
+                if end not in self.known:
+                    self.known.add(end)
+                    self.onlooker.asset(asset)
+                self.store.asset(asset, self.inventory.role(end))
+        self.fresh.clear()
+        self.ends.clear()
+        super().tick(time)
+
+    def routine(self, time: int, behaviours: Iterable[Behaviour], sources: Iterable[Source]) -> bool:
+        """Write what has been counted on, when a minute has passed; return whether it has."""
+        if 0 <= time - self.routine_at < ROUTINE_NS:
+            return False
+        self.routine_at = time
+        self.write_all(behaviours, sources, tell=False)
+        return True
+
+    def write_all(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], *, tell: bool) -> None:
+        """Write every asset, and every behaviour that was counted on; `tell`: what waits to be told is told."""
+        for behaviour in behaviours:
+            count = behaviour.count  # 0: known from before, and not seen since
+            if count and (tell or count != self.written.get(behaviour)):
+                self.write(behaviour, tell=tell)
+        for asset in self.inventory.shown():
+            self.store.asset(asset, self.inventory.role(asset.endpoint), tell=tell)
+        for source in sources:
+            self.store.capture(source)
+
+    def write(self, behaviour: Behaviour, *, tell: bool = False) -> None:
+        """Write one behaviour as it is now."""
+        self.written[behaviour] = behaviour.count
+        self.store.behaviour(behaviour, tell=tell)
+
+    def end(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:
+        """The watch is over: write what is only known now, and what has waited."""
+        self.tell(self.book.finish())
+        self.write_all(behaviours, sources, tell=True)
+        self.store.health({**counts, **self.counts()})
+        self.store.commit()
+        if self.lines is not None:
+            self.lines.close()

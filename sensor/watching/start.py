@@ -1,0 +1,142 @@
+"""The start of a watch: open what needs privileges, give them up for good, and begin.
+
+The rule it lives by: not one frame is looked at before nothing more can be opened. Sockets come first, because they
+need the right to; the shipper is forked before the store is open, because SQLite's locks do not survive a fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+from typing import TYPE_CHECKING, NoReturn
+
+from sensor.capture.live import Live, open_sockets, remarks
+from sensor.guard import mute, policy
+from sensor.guard.confine import confine
+from sensor.guard.protection import lacking
+from sensor.ship.beside import Beside, files_read, folders_written
+from sensor.watching import ownership
+from sensor.watching.duties import Duties
+from sensor.watching.parts import Recording
+from sensor.watching.session import Session
+from sensor.watching.worker import Worker, end_on_term, enter
+
+if TYPE_CHECKING:
+    import pathlib
+    import socket
+    from collections.abc import Sequence
+
+    from sensor.capture.live import RingSettings, SpanSocket
+    from sensor.guard.account import Account
+    from sensor.watching.parts import Asked, Known
+    from sensor.watching.voice import Voice
+
+
+def start(asked: Asked, known: Known, rings: RingSettings, voice: Voice) -> Session:
+    """Open everything and give up the right to; return the session, ready to run.
+
+    Raises LiveError, StoreError, GuardError and OSError for what cannot be opened or given up.
+    """
+    watch = asked.config.watch
+    user = ownership.to_become(watch.user, asked.db.absolute().parent)
+    with contextlib.ExitStack() as undo:
+        sockets = open_sockets(asked.interfaces, watch.workers, rings)
+        undo.callback(close, sockets)
+        for remark in remarks(sockets):
+            voice.say(remark)
+        if os.geteuid() == 0:
+            give_files(asked, user)
+        beside = ship_beside(asked, user)
+        undo.callback(beside.stop)
+        recording = Recording(asked, known)
+        undo.callback(recording.store.close)
+        for line in lacking(confine(recorder_policy(asked, user))):
+            voice.say(line)
+        gc.freeze()
+        undo.pop_all()
+    workers = Workers(asked, known, sockets, voice)
+    return Session(recording, Duties(recording, voice), watch.workers, workers.run, beside)
+
+
+def close(sockets: list[list[SpanSocket]]) -> None:
+    """Let all interfaces go."""
+    for span in (span for worker in sockets for span in worker):
+        span.close()
+
+
+def give_files(asked: Asked, user: Account) -> None:
+    """Give what the watch writes to the user it becomes."""
+    ownership.give_store(asked.db, user)
+    if asked.alerts is not None:
+        ownership.give((asked.alerts,), user)
+    if asked.config.watch.write is not None:
+        ownership.give_folder(asked.config.watch.write.folder, user)
+
+
+def ship_beside(asked: Asked, user: Account) -> Beside:
+    """Fork the shipper, which also keeps the store within its limits."""
+    config = asked.config
+    destinations = config.destinations
+    sandbox, folder = config.watch.sandbox, asked.db.absolute().parent
+    shipper = policy.shipper(
+        store=folder, writes=folders_written(destinations, asked.db), reads=files_read(destinations), sandbox=sandbox
+    )
+    keeper = policy.recorder(user=str(user.uid), store=folder, shipping=shipper, sandbox=sandbox)
+    return Beside(
+        asked.db, destinations, config.outbox, config.observer,
+        confine=lambda: shut_in(keeper), confine_shipper=lambda: shut_in(shipper),
+    )  # fmt: skip
+
+
+def shut_in(allowed: policy.Policy) -> None:
+    """Confine a process for good; what is lacking was told by the first, and is the same for all."""
+    confine(allowed)
+
+
+def recorder_policy(asked: Asked, user: Account) -> policy.Policy:
+    """Return what is left to this process."""
+    config = asked.config
+    reads: list[pathlib.Path] = [*config.rules, *config.protocols]
+    if asked.config_file is not None:
+        reads.append(asked.config_file.absolute().parent)  # an editor puts a new file in the old one's place
+    return policy.recorder(
+        user=str(user.uid), store=asked.db.absolute().parent, reads=reads, mute=mute.listening(),
+        writes=captures_written(asked), interfaces=asked.interfaces, sandbox=config.watch.sandbox,
+    )  # fmt: skip
+
+
+def captures_written(asked: Asked) -> list[pathlib.Path]:
+    """Return the folder of the rotating capture, if one is kept."""
+    write = asked.config.watch.write
+    return [write.folder.absolute()] if write is not None else []
+
+
+class Workers:
+    """What a worker is, once it is forked."""
+
+    def __init__(self, asked: Asked, known: Known, sockets: Sequence[Sequence[SpanSocket]], voice: Voice) -> None:
+        self.asked = asked
+        self.known = known
+        self.sockets = sockets
+        self.voice = voice
+        self.parent = os.getpid()
+
+    def run(self, number: int, channel: socket.socket) -> NoReturn:
+        """Live as a worker, to the end of the process."""
+        spans = self.sockets[number]
+        keep = [channel.fileno(), *(one.fileno() for span in spans for one in span.sockets)]
+        enter(f"otsensor-w{number}", self.parent, keep, lambda: self.work(spans, channel), self.voice.say)
+
+    def work(self, spans: Sequence[SpanSocket], channel: socket.socket) -> None:
+        """Take frames through the line until told to end."""
+        config = self.asked.config
+        allowed = policy.worker(
+            writes=captures_written(self.asked), mute=mute.listening(), interfaces=self.asked.interfaces,
+            sandbox=config.watch.sandbox,
+        )  # fmt: skip
+        live = Live(spans, config.watch.hold_back)
+        end_on_term(live)
+        worker = Worker(live, channel, self.known.protocols, config.place)
+        shut_in(allowed)
+        worker.run()

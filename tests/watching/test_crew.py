@@ -1,0 +1,166 @@
+"""Workers are processes: each end of one is noticed, counted and made good."""
+
+import os
+import selectors
+import signal
+import time
+
+import pytest
+
+from sensor.behaviour.finding import Findings
+from sensor.handover.mirror import Mirror
+from sensor.handover.records import Batch, Pulse, packed
+from sensor.handover.registry import Registry
+from sensor.protocols import discovery
+from sensor.watching import crew as module
+from sensor.watching.channel import Outgoing
+from sensor.watching.crew import Crew, Member
+from sensor.watching.worker import enter
+
+
+class Stage:
+    """A crew whose workers do as a test tells them."""
+
+    def __init__(self, act, size=1):
+        self.said = []
+        self.selector = selectors.DefaultSelector()
+        registry = Registry(Findings())
+        protocols = discovery.find(())
+        self.crew = Crew(size, self.selector, self.fork(act), lambda: Mirror(registry, Findings(), protocols),
+                         self.said.append)  # fmt: skip
+
+    def fork(self, act):
+        parent = os.getpid()
+
+        def run(number, channel):
+            outgoing = Outgoing(channel)
+            enter(f"test {number}", parent, [channel.fileno()], lambda: act(number, outgoing), lambda _why: None)
+
+        return run
+
+    def until(self, condition, seconds=10):
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            for key, _ in self.selector.select(0.02):
+                if isinstance(key.data, Member):
+                    self.crew.hear(key.data, time.monotonic())
+            self.crew.play(time.monotonic())
+            self.crew.look(time.monotonic())
+        assert condition(), self.said
+
+    def pids(self):
+        return [member.pid for member in self.crew.members]
+
+
+@pytest.fixture
+def stage():
+    made = []
+
+    def make(*arguments, **named):
+        made.append(Stage(*arguments, **named))
+        made[-1].crew.begin(time.monotonic())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.crew.ending = True
+        for member in one.crew.members:
+            one.crew.kill(member)
+            one.crew.lose(member, time.monotonic())
+        one.selector.close()
+
+
+def steadily(_number, outgoing):
+    count = 0
+    while True:
+        count += 1
+        outgoing.send(packed(Batch(count, [Pulse({"frames": count}, {"kernel_drops.span0": 5}, {}, {})])))
+        time.sleep(0.01)
+
+
+def test_what_workers_count_is_added_up(stage):
+    made = stage(steadily, size=2)
+    made.until(lambda: made.crew.time > 5)
+    assert made.crew.counts()["frames"] >= 10
+    assert made.crew.taps() == {"kernel_drops.span0": 10}
+
+
+def test_a_killed_worker_is_replaced_counted_and_its_counters_stay(stage):
+    made = stage(steadily)
+    made.until(lambda: made.crew.time > 20)
+    first = made.pids()[0]
+    os.kill(first, signal.SIGKILL)
+    made.until(lambda: made.crew.died == 1)
+    counted = made.crew.counts()["frames"]
+    assert counted > 20
+    made.until(lambda: made.crew.counts()["frames"] > counted)
+    assert made.pids()[0] not in (0, first)
+    assert made.crew.counts()["workers_died"] == 1
+    assert made.crew.taps() == {"kernel_drops.span0": 5}  # those of an interface go on, and are not added up
+    assert "ended by SIGKILL" in made.said[0]
+
+
+def test_a_worker_that_dies_again_and_again_is_begun_again_more_and_more_seldom(stage):
+    made = stage(lambda _number, _outgoing: os._exit(3))
+    made.until(lambda: made.crew.died == 2, seconds=15)
+    assert [member.wait for member in made.crew.members] == [2.0]
+    assert "ended with 3" in made.said[0]
+
+
+def test_a_worker_that_hangs_is_killed(stage, monkeypatch):
+    monkeypatch.setattr(module, "SILENT_SECONDS", 0.3)
+
+    def hang(_number, outgoing):
+        outgoing.send(packed(Batch(1, [])))
+        time.sleep(60)
+
+    made = stage(hang)
+    made.until(lambda: made.crew.hung == 1 and made.crew.died == 1)
+
+
+def test_a_worker_that_sends_what_no_worker_sends_is_ended(stage):
+    made = stage(lambda _number, outgoing: (outgoing.send(b"\xff garbage"), time.sleep(60)))
+    made.until(lambda: made.crew.disbelieved == 1)
+    assert made.crew.died == 1
+
+
+def test_one_end_of_a_worker_does_not_touch_the_other(stage):
+    made = stage(steadily, size=2)
+    made.until(lambda: made.crew.time > 5)
+    other = made.pids()[1]
+    os.kill(made.pids()[0], signal.SIGKILL)
+    made.until(lambda: made.crew.died == 1 and made.pids()[0])
+    assert made.pids()[1] == other
+
+
+def test_told_to_end_workers_hand_over_their_last_words(stage):
+    def ends(_number, outgoing):
+        told = []
+        signal.signal(signal.SIGTERM, lambda *_: told.append(1))
+        outgoing.send(packed(Batch(1, [])))
+        while not told:
+            time.sleep(0.01)
+        outgoing.send(packed(Batch(99, [Pulse({"frames": 42}, {}, {}, {})])))
+        outgoing.finish(1)
+
+    made = stage(ends)
+    made.until(lambda: made.crew.time == 1)
+    made.crew.stop()
+    made.crew.finish(5)
+    assert made.crew.counts()["frames"] == 42
+    assert made.crew.counts()["workers_died"] == 0
+
+
+def test_a_worker_that_will_not_end_is_not_waited_for(stage):
+    def stays(_number, outgoing):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        outgoing.send(packed(Batch(1, [])))
+        time.sleep(60)
+
+    made = stage(stays)
+    made.until(lambda: made.crew.time == 1)
+    made.crew.stop()
+    began = time.monotonic()
+    made.crew.finish(0.3)
+    assert time.monotonic() - began < 1
+    assert made.pids() == [0]

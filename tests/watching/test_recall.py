@@ -1,0 +1,122 @@
+"""After a restart nothing that was known is news, and no regular client a newcomer."""
+
+import pytest
+
+from sensor.capture.files import Captures
+from sensor.config import Config
+from sensor.handover.records import unpacked
+from sensor.handover.teller import Teller
+from sensor.pipeline import Line
+from sensor.store.reader import Reader
+from sensor.watching.parts import Asked, Known, Recording
+from sensor.watching.recorder import Onlooker
+from tests.handover.handover_kit import pieces
+from tests.line import line_kit
+
+
+class Looks(Onlooker):
+    def __init__(self):
+        self.behaviours, self.alerts, self.assets = [], [], []
+
+    def news(self, finding):
+        self.behaviours.append(finding)
+
+    def alert(self, alert):
+        self.alerts.append(alert)
+
+    def asset(self, asset):
+        self.assets.append(asset)
+
+
+@pytest.fixture
+def known():
+    with line_kit.shipped_rules_once():
+        return Known.load(Config())
+
+
+@pytest.fixture
+def begin(tmp_path, known):
+    made = []
+
+    def recording():
+        made.append(Recording(Asked(Config(), ("span0",), tmp_path / "plant.db"), known))
+        made[-1].recorder.onlooker = Looks()
+        return made[-1]
+
+    yield recording
+    for one in made:
+        one.store.close()
+
+
+def play(recording, name):
+    """Play a capture as one worker would tell it; return what an onlooker saw."""
+    sent = []
+    teller = Teller(sent.append, lambda: 0)
+    line = Line(teller, recording.known.protocols, False, {})
+    mirror = recording.mirror()
+    teller.file(0, "span0")
+    for block in Captures([line_kit.PCAPS / name]).blocks():
+        for piece in pieces(block):
+            line.run(piece)
+            teller.tick(line.time)
+            for data in sent:
+                mirror.play(unpacked(data))
+            sent.clear()
+            recording.recorder.tick(line.time)
+    line.finish()
+    teller.finish()
+    for data in sent:
+        mirror.play(unpacked(data))
+    recording.recorder.end(recording.registry.behaviours, recording.sources, {})
+    recording.store.close()
+    return recording.recorder.onlooker
+
+
+@pytest.mark.parametrize("name", ["modbus-polling.pcapng", "dnp3-polling.pcapng", "s7-polling.pcapng", "vlan.pcap"])
+def test_what_was_known_is_no_news(begin, name):
+    assert play(begin(), name).behaviours
+    again = play(begin(), name)
+    assert (again.behaviours, again.assets, again.alerts) == ([], [], [])
+
+
+def test_what_is_new_after_a_restart_is_news_and_a_late_client_a_newcomer(begin):
+    play(begin(), "modbus-polling.pcapng")
+    again = play(begin(), "plant.pcapng")
+    first = play_fresh(begin, "plant.pcapng")
+    assert {(f.behaviour.identity()) for f in again.behaviours} < {(f.behaviour.identity()) for f in first.behaviours}
+    intruder = {alert.rule.name for alert in again.alerts if alert.fields.get("source.address") == "192.168.10.66"}
+    assert intruder >= {"modbus-write-by-newcomer", "ot-controller-sweep"}
+
+
+def play_fresh(begin, name):
+    recording = begin()
+    recording.asked.db.unlink()
+    return play(begin(), name)
+
+
+def test_a_role_outlives_a_restart(begin):
+    recording = begin()
+    play(recording, "plant.pcapng")
+    roles = {a.endpoint.text: recording.inventory.role(a.endpoint).name for a in recording.inventory.shown()}
+    again = begin()
+    remembered = {a.endpoint.text: again.inventory.role(a.endpoint).name for a in again.inventory.shown()}
+    told = {
+        text: role for text, role in roles.items() if role not in ("scanner", "client", "host", "server", "unheard")
+    }
+    assert told
+    assert {text: remembered[text] for text in told} == told
+
+
+def test_what_is_only_remembered_is_not_written_as_seen(begin, tmp_path):
+    play(begin(), "modbus-polling.pcapng")
+    play(begin(), "s7-polling.pcapng")
+    with Reader(tmp_path / "plant.db") as reader:
+        runs = [run["run"] for run in reader.rows("runs")]
+        protocols = [{row["protocol"] for row in reader.rows("behaviours", run)} for run in runs]
+    assert protocols == [{"modbus"}, {"s7comm", "cotp"}]
+
+
+def test_what_was_not_seen_for_a_month_is_forgotten(begin, monkeypatch):
+    play(begin(), "modbus-polling.pcapng")
+    monkeypatch.setattr("sensor.watching.recall.MONTH_NS", -1)
+    assert begin().recalled == 0

@@ -1,0 +1,140 @@
+"""`otsensor watch` on a real interface: what it finds, how it ends, what it survives."""
+
+import os
+import pathlib
+import signal
+import time
+
+import pytest
+
+from tests.watching import span_kit
+
+if why := span_kit.why_not():
+    pytest.skip(why, allow_module_level=True)
+
+SAME = ("client", "server", "protocol", "operation", "action", "unit", "target", "count", "outcomes")
+
+
+@pytest.fixture
+def span():
+    made = span_kit.Span()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watching(span):
+    made = []
+
+    def begin(*options, on=span, **named):
+        made.append(span_kit.Watch(on, *options, **named))
+        return made[-1].listening()
+
+    yield begin
+    for one in made:
+        one.close()
+
+
+def told(rows):
+    return sorted(tuple(str(row[name]) for name in SAME) for row in rows)
+
+
+def read(capture, folder):
+    """Return the behaviours that reading the same capture gives."""
+    from sensor.reading import read as read_capture  # noqa: PLC0415
+
+    reading = read_capture(capture, db=folder / "read.db").run()
+    found = reading.rows("behaviours")
+    reading.close()
+    return told(found)
+
+
+@pytest.mark.parametrize("name", ["s7-stop.pcapng", "dnp3-operate.pcapng", "modbus-write.pcapng", "vlan.pcap"])
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_capture_played_on_the_span_gives_what_reading_it_gives(span, watching, tmp_path, name, workers):
+    watch = watching("--workers", str(workers))
+    span.send(span_kit.PCAPS / name)
+    time.sleep(0.3)
+    code, seconds = watch.end()
+    assert (code, seconds < 2) == (0, True), (seconds, watch.said())
+    assert told(watch.rows("behaviours")) == read(span_kit.PCAPS / name, tmp_path)
+
+
+def test_what_is_new_is_in_the_store_within_two_seconds_and_survives_sigkill(span, watching):
+    watch = watching()
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    time.sleep(2)
+    before = [row["id"] for row in watch.rows("alerts")]
+    assert before
+    behaviours = {row["id"] for row in watch.rows("behaviours")}
+    watch.end(signal.SIGKILL)
+    assert [row["id"] for row in watch.rows("alerts")] == before
+    assert {row["id"] for row in watch.rows("behaviours")} == behaviours
+    again = watching(folder=watch.folder)
+    span.send(span_kit.PCAPS / "modbus-write.pcapng")
+    assert again.end()[0] == 0
+    assert {row["protocol"] for row in again.rows("behaviours")} == {"s7comm", "cotp", "modbus"}
+
+
+def test_killed_it_leaves_no_process_behind(watching):
+    watch = watching("--workers", "2")
+    family = [*span_kit.children(watch.process.pid)]
+    assert len(family) >= 2
+    watch.end(signal.SIGKILL)
+    end = time.monotonic() + 5
+    while time.monotonic() < end and any(pathlib.Path(f"/proc/{pid}").exists() for pid in family):
+        time.sleep(0.05)
+    assert not [pid for pid in family if pathlib.Path(f"/proc/{pid}").exists()]
+
+
+def test_a_killed_worker_is_replaced_and_the_watch_goes_on(span, watching):
+    watch = watching()
+    span.send(span_kit.PCAPS / "modbus-polling.pcapng")
+    first = watch.workers()
+    os.kill(first[0], signal.SIGKILL)
+    watch.until(lambda: watch.workers() and watch.workers() != first)
+    time.sleep(0.3)
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    assert watch.end()[0] == 0
+    assert {"modbus", "s7comm"} <= {row["protocol"] for row in watch.rows("behaviours")}
+    assert watch.health()["workers_died"] == 1
+    assert "another takes its place" in watch.said()
+
+
+def test_sighup_takes_new_rules_and_a_broken_set_leaves_the_old_ones_running(span, watching, tmp_path):
+    tmp_path.chmod(0o755)
+    rule = tmp_path / "own.yml"
+    rule.write_text(RULE.format(title="Reads seen", operation="read_holding_registers"))
+    watch = watching("--rules", str(tmp_path))
+    rule.write_text(RULE.format(title="Broken", operation="[unclosed"))
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: "not reloaded" in watch.said())
+    assert "own.yml" in watch.said()
+    span.send(span_kit.PCAPS / "modbus-polling.pcapng")
+    watch.until(lambda: [row["title"] for row in watch.rows("alerts")][:1] == ["Reads seen"])
+    rule.write_text(RULE.format(title="Writes seen", operation="write_single_register"))
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: "reloaded: 1 rule" in watch.said())
+    span.send(span_kit.PCAPS / "modbus-write.pcapng")
+    watch.until(lambda: "Writes seen" in {row["title"] for row in watch.rows("alerts")})
+    watch.end()
+    counts = watch.health()
+    assert (counts["reloads"], counts["reloads_refused"]) == (1, 1)
+
+
+RULE = """\
+title: {title}
+id: 1b1a0b4e-0a0e-4c3b-8a1a-5d7a4f1f0001
+status: test
+level: low
+description: For a test.
+logsource: {{product: ot, service: modbus}}
+detection:
+  selection:
+    ot.operation: {operation}
+  condition: selection
+otsensor:
+  explanation: For a test.
+  response: Nothing.
+  sentence: "{{source.address}} did it"
+"""
