@@ -7,7 +7,17 @@ import time
 
 import pytest
 
-from sensor.capture.live import Live, LiveError, RingSettings, binding, open_sockets, remarks
+from sensor.capture.evidence import frames_at
+from sensor.capture.live import (
+    Live,
+    LiveError,
+    Recording,
+    RecordingSettings,
+    RingSettings,
+    binding,
+    open_sockets,
+    remarks,
+)
 from tests.capture.forging import records
 from tests.capture.wire import frame, stop_after, wire
 
@@ -249,3 +259,27 @@ def test_what_cannot_be_is_refused(net, interfaces, settings, said):
     with net.inside(), pytest.raises(LiveError) as error:
         open_sockets(interfaces, 1, RingSettings(**settings))
     assert str(error.value) == said
+
+
+def test_what_is_recorded_beside_is_what_was_seen(net, tmp_path):
+    with net.inside():
+        opened = open_sockets(["span0", "span1"], 1, RingSettings(ring_size=RING))
+    settings = RecordingSettings(tmp_path, file_size=20_000)
+    live = Live(opened[0], recording=Recording(settings, opened[0], 1))
+    net.send(*(frame(n, b"\x81\x00\x00\x05", 61) for n in range(500)))
+    net.send(*(frame(n) for n in range(500, 1000)), port=1)
+    timer = stop_after(live, 0.2)
+    seen = {}
+    for block in live.blocks():
+        for body, _, _, number, at in frames_of(block):
+            seen.setdefault(live.names[block.source], []).append((number, body, at))
+    timer.join()
+    assert live.counts()["written"] == 1000
+    assert live.state() == {"span0": "up", "span1": "up", "write": "on"}
+    assert sum(map(len, seen.values())) == 1000
+    for path, frames in seen.items():
+        blocks = list(frames_at(path, range(1, len(frames) + 1)))
+        assert [(n, *frames_of(one)[n - one.number][::4]) for n, one in enumerate(blocks, 1)] == frames
+    live.close()
+    for span in opened[0]:
+        span.close()

@@ -7,7 +7,19 @@ from __future__ import annotations
 
 from sensor.capture.live.errors import LiveError
 from sensor.capture.live.live import Live
+from sensor.capture.live.recordedfiles import RecordingSettings, ready
+from sensor.capture.live.recording import Recording
 from sensor.capture.live.sockets import open_sockets, remarks
 from sensor.capture.live.span import RingSettings, SpanSocket
 
-__all__ = ["Live", "LiveError", "RingSettings", "SpanSocket", "open_sockets", "remarks"]
+__all__ = [
+    "Live",
+    "LiveError",
+    "Recording",
+    "RecordingSettings",
+    "RingSettings",
+    "SpanSocket",
+    "open_sockets",
+    "ready",
+    "remarks",
+]

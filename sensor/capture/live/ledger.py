@@ -23,7 +23,10 @@ UNREAD: Final = 10  # left in the ring at the end
 REBOUND: Final = 11
 SOFTWARE_TIMES: Final = 12  # frames without the hardware time that was asked for
 LATE: Final = 13
-SLOTS: Final = 14
+WRITTEN: Final = 14  # these three of all interfaces together, in the first one's ledger
+WRITE_LOST: Final = 15
+WRITE_FAILURES: Final = 16
+SLOTS: Final = 17
 
 NAMES: Final = (
     "kernel_drops",
@@ -41,6 +44,7 @@ NAMES: Final = (
     "software_times",
     "hold_back_overrun",
 )
+RECORDING_NAMES: Final = ("written", "write_lost", "write_failures")
 
 
 class Ledger:

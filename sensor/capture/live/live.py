@@ -16,6 +16,7 @@ from mypy_extensions import i64
 from sensor.capture.block import RECORD, Block, Interface
 from sensor.capture.live import ledger
 from sensor.capture.live.order import HOLD_NS, Ordered
+from sensor.capture.live.recording import Recording
 from sensor.capture.live.span import RETIRE_NS, SpanSocket
 from sensor.capture.live.tap import Tap
 
@@ -28,18 +29,23 @@ DRAIN_NS: Final = 1_000_000_000  # after a stop: what a slow reader has not read
 class Live:
     """Reads the sockets of one worker.
 
-    All frames are of source 0 (`names` says what it is called), numbered from 1; a record's interface tells on which
-    of `interfaces` it was seen, in the order of the sockets.
+    Frames are of source 0, numbered from 1, or, where they are recorded, of the file they were written to, with their
+    number there; `names` says what a source is called. A record's interface tells on which of `interfaces` it was seen,
+    in the order of the sockets.
     """
 
-    def __init__(self, sockets: Sequence[SpanSocket], hold_ns: i64 = HOLD_NS) -> None:
+    def __init__(
+        self, sockets: Sequence[SpanSocket], hold_ns: i64 = HOLD_NS, recording: Recording | None = None
+    ) -> None:
         self.interfaces = [Interface(span.link_type, span.settings.snap_length, span.name) for span in sockets]
         self.taps: list[Tap] = []
         for number, span in enumerate(sockets):
             span.ledger.inherit()
             self.taps.append(Tap(span, number, self.interfaces))
         self.ordered = Ordered(self.taps, hold_ns) if len(self.taps) > 1 else None
-        self.names: dict[int, str] = {0: "+".join([tap.name for tap in self.taps])}
+        self.recording = recording
+        self.names: dict[int, str] = recording.names if recording is not None else {}
+        self.names[0] = "+".join([tap.name for tap in self.taps])
         self.frames: i64 = 0  # given so far
         self.time: i64 = 0  # of the last frame or empty Block, ns
         self.stopping: i64 = 0  # monotonic ns since when; 0: it goes on
@@ -65,6 +71,8 @@ class Live:
         for tap in self.taps:
             tap.count_losses()
             tap.ledger.add(ledger.UNREAD, tap.port.unread())
+        if self.recording is not None:
+            self.recording.close()
 
     def stop(self) -> None:
         """Let `blocks` end with what was received up to now; safe to call from a signal handler."""
@@ -78,11 +86,17 @@ class Live:
             tap.count_losses()
             for slot, name in enumerate(ledger.NAMES):
                 found[f"{name}.{tap.name}"] = int(tap.ledger.get(slot))
+        if self.recording is not None:
+            for slot, name in enumerate(ledger.RECORDING_NAMES, ledger.WRITTEN):
+                found[name] = int(self.taps[0].ledger.get(slot))
         return found
 
     def state(self) -> dict[str, str]:
-        """Return for each interface "up", "down" or "gone"."""
-        return {tap.name: tap.state for tap in self.taps}
+        """Return for each interface "up", "down" or "gone"; under "write" "on", or what keeps a recording from it."""
+        found = {tap.name: tap.state for tap in self.taps}
+        if self.recording is not None:
+            found["write"] = self.recording.trouble or "on"
+        return found
 
     def close(self) -> None:
         """Let the rings go; the sockets stay open."""
@@ -119,6 +133,8 @@ class Live:
         """Give a Block's frames their numbers."""
         block.number = self.frames + 1
         self.frames += block.last - block.first
+        if self.recording is not None:
+            self.recording.take(block, self.interfaces)
         newest = read_i64_le(block.index, (block.last - 1) * RECORD)
         if self.own_clock:
             self.ahead = newest - time.time_ns()
@@ -130,6 +146,8 @@ class Live:
         block = Block(b"", b"", 0, 0, 0, self.frames + 1, 0, self.interfaces)
         self.time = max(self.time, time.time_ns() + self.ahead)
         block.time = self.time
+        if self.recording is not None:
+            self.recording.tick(self.time)
         return block
 
     def done(self) -> None:
