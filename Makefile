@@ -71,7 +71,7 @@ fuzz: install ## many more hostile inputs than the tests take time for
 docs: install ## write the generated pages of docs/ anew
 	@$(BIN)/python -m sensor.docs
 
-picture: ## draw the README's picture anew, from a run
+picture: ## draw the pictures of docs/ anew, from a run and from the shipped plant
 	@$(BIN)/python docs/picture.py
 
 dashboards: install ## write the saved objects and Elastic rules anew, from dashboards/dashboards.yml and rules/

@@ -118,12 +118,17 @@ def protocols(scene: Scene, width: int, height: int) -> Block:
     names = max((cells(part(row.name)[0]) for row in shown), default=0)
     rows = []
     for row in shown:
-        parts = [(column(part(row.name)[0], names + 1), "bold"), (column(f"{row.rate:,.0f}/s", 8, right=True), "cyan"),
+        parts = [(column(part(row.name)[0], names + 1), "bold"), (column(often(row.rate), 8, right=True), "cyan"),
                  (column(f"{row.exchanges:,}", 12, right=True), ""), (" exchanges", "dim")]  # fmt: skip
         if width >= 70:
             parts += [(column(f"{row.behaviours:,}", 8, right=True), ""), (" behaviours", "dim")]
         rows.append(ends(parts, [(f"{row.refused:,} refused", "yellow")] if row.refused else [], width))
     return listed(title("Protocols", [], width), rows, line([("none recognised so far", "dim")], width), 2)
+
+
+def often(rate: float) -> str:
+    """Write a rate: "412/s", "0.4/s"."""
+    return f"{rate:,.0f}/s" if rate >= 10 or rate == 0 else f"{rate:.1f}/s"
 
 
 def assets(scene: Scene, width: int, height: int) -> Block:
@@ -158,8 +163,8 @@ def interface(row: InterfaceRow, names: int) -> list[Part]:
     state, style = part(row.state, STATES.get(row.state, "yellow"))
     return [
         (column(part(row.name)[0], names + 1), "bold"), (column(state, 4), style),
-        (column(f"{row.rate:,.0f}/s", 12, right=True), "cyan"),
-        (column(f"{size(row.byte_rate)}/s", 13, right=True), ""),
+        (column(often(row.rate), 12, right=True), "cyan"),
+        (column(f"{size(row.byte_rate)}/s", 13, right=True) if row.bytes else "", ""),
         ("  ", ""), (", ".join(drops), "yellow") if drops else ("no drops", "green"),
     ]  # fmt: skip
 

@@ -133,7 +133,8 @@ def head(scene: Scene, width: int) -> Line:
 def rate(scene: Scene, width: int, height: int) -> list[Line]:
     """Return the rate of the last two minutes and what it is now."""
     now = f"{sum(row.rate for row in scene.interfaces):,.0f} frames/s"
-    volume = f"{size(sum(row.byte_rate for row in scene.interfaces))}/s"
+    counted = any(row.bytes for row in scene.interfaces)
+    volume = f"{size(sum(row.byte_rate for row in scene.interfaces))}/s" if counted else ""
     texts: list[list[Part]] = [[("  ", ""), (now, "bold cyan"), (f"  {volume}", "")]]
     if height > 1:
         peak = f"peak {max(scene.rates, default=0):,.0f} frames/s"
