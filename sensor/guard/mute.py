@@ -26,6 +26,21 @@ def listening() -> tuple[int, ...]:
     return tuple(number for number in numbers() if family(number) == AF_PACKET)
 
 
+def put_aside(keep: Iterable[int]) -> list[int]:
+    """Let the packet sockets go that are not kept, and hold their numbers; return these.
+
+    A filter put up by the parent knows sockets by their numbers: what would be opened next under one of them could not
+    be written to.
+    """
+    others = sorted(set(listening()) - set(keep))
+    if others:
+        nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+        for number in others:
+            os.dup2(nothing, number, inheritable=False)
+        os.close(nothing)
+    return others
+
+
 def numbers() -> Iterable[int]:
     """Return the descriptors there may be; a confined parent's child cannot list them."""
     try:

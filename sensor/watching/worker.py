@@ -14,6 +14,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from sensor.guard import mute
 from sensor.handover.teller import Teller
 from sensor.pipeline import Line
 from sensor.watching.channel import Outgoing, Over
@@ -113,9 +114,10 @@ def enter(
 
 
 def close_others(keep: Iterable[int]) -> None:
-    """Close every descriptor but the standard ones and those kept."""
+    """Close every descriptor but the standard ones and those kept; of other workers' sockets keep the bare numbers."""
+    keep = {*keep}
     last = 2
-    for number in sorted({*keep, DESCRIPTORS}):
+    for number in sorted({*keep, *mute.put_aside(keep), DESCRIPTORS}):
         if number > last:
             os.closerange(last + 1, number)
             last = number

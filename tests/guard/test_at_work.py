@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
-from sensor.guard import policy
+from sensor.guard import mute, policy
 from sensor.guard.confine import confine
 from tests.guard.inside import inside
 
@@ -171,6 +171,21 @@ def test_a_worker_hears_and_writes_captures_below_its_own_folder(store):
         thread.join()
     assert outcome.value, outcome
     assert [path.name for path in store.iterdir()] == ["span0-3.pcap"]
+
+
+def test_a_worker_that_lets_others_sockets_go_does_not_use_their_numbers_again(store):
+    os.chown(store, 0, 0)
+    with socket.socket(socket.AF_PACKET, 2, 0) as others, socket.socket(socket.AF_PACKET, 2, 0) as own:
+
+        def write(let_go):
+            confine(policy.recorder(user="root", store=store))
+            let_go([own.fileno()])
+            (store / "captured").write_bytes(b"frames")
+            return [other.fileno() for other in (others, own) if mute.family(other.fileno()) == mute.AF_PACKET]
+
+        outcome = inside(lambda: write(lambda _keep: os.close(others.fileno())))
+        assert outcome.errno == 1  # the number of the other worker's socket, used again
+        assert inside(lambda: write(mute.put_aside)).value == [own.fileno()]
 
 
 def test_a_shipper_has_threads_and_looks_names_up(store):
