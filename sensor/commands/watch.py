@@ -5,19 +5,28 @@ The rule it lives by: it opens what it needs, gives up what it needed for that, 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import pathlib
 import socket
+import sys
 from typing import TYPE_CHECKING
+
+from rich.text import Text
 
 from sensor import config as configuration
 from sensor.capture.live import LiveError, RingSettings
 from sensor.commands.exits import OK
 from sensor.config import Config, ConfigError
+from sensor.console.live.ending import ending
+from sensor.console.live.loglines import LogLines
+from sensor.console.live.view import LiveView
+from sensor.console.summary import console
 from sensor.guard.protection import GuardError
+from sensor.store.reader import Reader
 from sensor.watching.parts import Asked, Known
+from sensor.watching.showing import Showing
 from sensor.watching.start import start
-from sensor.watching.voice import Voice
 
 if TYPE_CHECKING:
     import argparse
@@ -51,6 +60,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--allow-addresses", action="store_true", help="listen on an interface that has an IP address, too"
     )
     watch.add_argument("--no-sandbox", action="store_true", help="do without seccomp and Landlock")
+    watch.add_argument("--log", action="store_true", help="write lines, not a picture, on a terminal too")
+    watch.add_argument("--log-format", choices=("text", "json"), default="text", help="of these lines")
+    watch.add_argument("--log-behaviours", action="store_true", help="a line for each new behaviour, too")
     watch.set_defaults(run=run)
 
 
@@ -58,12 +70,32 @@ def run(options: argparse.Namespace) -> int:
     """Run `otsensor watch`."""
     asked = asked_for(options)
     known = Known.load(asked.config)
+    drawn = sys.stdout.isatty() and not options.log and options.log_format == "text"
+    face = LiveView(console()) if drawn else lines(options)
+    showing = Showing(face, asked)
     try:
-        session = start(asked, known, ring_settings(asked.config), Voice())
+        session = start(asked, known, ring_settings(asked.config), showing)
     except (LiveError, GuardError) as error:
         raise ConfigError(str(error)) from None
-    session.run()
+    with contextlib.closing(face) if isinstance(face, LiveView) else contextlib.nullcontext():
+        session.run()
+    if drawn:
+        tell(showing)
     return OK
+
+
+def lines(options: argparse.Namespace) -> LogLines:
+    """Return what writes lines."""
+    return LogLines(sys.stdout, as_json=options.log_format == "json", behaviours=options.log_behaviours)
+
+
+def tell(showing: Showing) -> None:
+    """Print what the watch has found, where a picture was until now."""
+    with Reader(pathlib.Path(showing.scene.store)) as reader:
+        run_number = max(row["run"] for row in reader.rows("runs"))
+        rows = {kind: list(reader.rows(kind, run_number)) for kind in ("assets", "behaviours", "alerts")}
+    for part in ending(showing.scene, rows, {}):
+        console().print(part, soft_wrap=isinstance(part, Text))
 
 
 def asked_for(options: argparse.Namespace) -> Asked:

@@ -60,11 +60,12 @@ class Mirror:
         self.taps: dict[str, int] = {}
         self.quality: dict[str, Any] = {}
         self.states: dict[str, str] = {}
+        self.said: list[str] = []
         self.nobody = nobody()
         self.take: Mapping[type, Callable[[Any], None]] = {
             records.Place: self.place, records.End: self.end, records.File: self.file, records.Known: self.known,
             records.Counted: self.counted, records.Began: self.began, records.Ended: self.ended,
-            records.Found: self.found, records.Odd: self.odd, records.Pulse: self.pulse,
+            records.Found: self.found, records.Odd: self.odd, records.Pulse: self.pulse, records.Said: self.say,
         }  # fmt: skip
 
     def play(self, batch: records.Batch) -> None:
@@ -192,6 +193,15 @@ class Mirror:
         """Hand an ended conversation on; a later stage may keep it, so no rings of references."""
         self.findings.closed(flow)
         flow.older = flow.newer = flow.forth.flow = flow.back.flow = self.nobody
+
+    def say(self, told: records.Said) -> None:
+        """Take what the worker has to say to people."""
+        self.said.append(told.text)
+
+    def take_said(self) -> list[str]:
+        """Return what the worker had to say since it was asked last."""
+        said, self.said = self.said, []
+        return said
 
     def pulse(self, told: records.Pulse) -> None:
         """Take how the worker is."""

@@ -154,7 +154,13 @@ class Pulse(Record, tag=10):
     states: dict[str, str]  # of each interface
 
 
-Told = Place | End | File | Known | Counted | Began | Ended | Found | Odd | Pulse
+class Said(Record, tag=11):
+    """What a worker has to say to people: why it ends."""
+
+    text: str
+
+
+Told = Place | End | File | Known | Counted | Began | Ended | Found | Odd | Pulse | Said
 
 
 class Batch(Record):

@@ -50,7 +50,7 @@ class Crew:
 
     def __init__(
         self, size: int, selector: selectors.BaseSelector, run: Callable[[int, socket.socket], None],
-        mirror: Callable[[], Mirror], say: Callable[[str], None],
+        mirror: Callable[[], Mirror], say: Callable[[str, str], None],
     ) -> None:  # fmt: skip
         """`run` lives as a worker, in a process of its own; `mirror` makes what its records are played on."""
         self.selector = selector
@@ -112,11 +112,14 @@ class Crew:
             member.mirror.play(batch)
         except Unfit as error:
             self.disbelieve(member, now, error)
+            return
+        for text in member.mirror.take_said():
+            self.say(f"worker {member.number}: {text}", "error")
 
     def disbelieve(self, member: Member, now: float, error: Unfit) -> None:
         """End a worker that sends what no worker of ours sends: somebody else has got into it."""
         self.disbelieved += 1
-        self.say(f"worker {member.number} is not believed any more: {error}")
+        self.say(f"worker {member.number} is not believed any more: {error}", "error")
         self.kill(member)
         self.lose(member, now)
 
@@ -142,14 +145,14 @@ class Crew:
         member.restarts += 1
         member.wait = min(max(1.0, 2 * member.wait), LONGEST_WAIT) if now - member.began < SHORT_LIVED else 0.0
         member.due = now + member.wait
-        self.say(f"worker {member.number} {status}; another takes its place" + later(member.wait))
+        self.say(f"worker {member.number} {status}; another takes its place" + later(member.wait), "error")
 
     def look(self, now: float) -> None:
         """See whether a worker hangs; begin those that are due."""
         for member in self.members:
             if member.pid and now - member.heard > SILENT_SECONDS:
                 self.hung += 1
-                self.say(f"worker {member.number} has said nothing for {SILENT_SECONDS:.0f} s and is killed")
+                self.say(f"worker {member.number} has said nothing for {SILENT_SECONDS:.0f} s and is killed", "error")
                 self.kill(member)
                 member.heard = now
         self.begin(now)

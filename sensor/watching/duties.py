@@ -5,7 +5,6 @@ The rule it lives by: none of it can end the watch. What goes wrong is said wher
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Final
 
 from sensor import config as configuration
@@ -15,12 +14,11 @@ from sensor.store.database import StoreError
 from sensor.watching.parts import load_rules
 
 if TYPE_CHECKING:
-    import selectors
-
     from sensor.config import Config
+    from sensor.ship.beside import Beside
     from sensor.watching.crew import Crew
     from sensor.watching.parts import Recording
-    from sensor.watching.voice import Voice
+    from sensor.watching.showing import Showing
 
 NS: Final = 1_000_000_000
 # What a running watch cannot change: sockets are open and rings are mapped, and what would open others is given up
@@ -30,11 +28,11 @@ AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "o
 class Duties:
     """Keeps the recorder, the store and whoever looks on up to date."""
 
-    def __init__(self, recording: Recording, voice: Voice) -> None:
+    def __init__(self, recording: Recording, showing: Showing, beside: Beside | None) -> None:
         self.recording = recording
-        self.voice = voice
+        self.showing = showing
+        self.beside = beside
         self.config = recording.asked.config
-        self.trouble = ""  # of the store, as said last
         self.health_at = 0
         self.reloads = 0
         self.reloads_refused = 0
@@ -42,23 +40,23 @@ class Duties:
 
     # --- As it goes on --------------------------------------------------------------------------------
 
-    def begin(self, selector: selectors.BaseSelector) -> None:
+    def begin(self) -> None:
         """The workers run."""
+        self.showing.begin(self.recording)
+        if self.recording.recalled:
+            self.say(f"remembered from the store: {self.recording.recalled:,} behaviours")
 
     def second(self, crew: Crew) -> None:
         """A second has passed."""
-        time_ns = crew.time
-        if time_ns <= 0:
-            return
         recording = self.recording
-        self.time = max(self.time, time_ns)
+        self.time = max(self.time, crew.time)
         recording.recorder.tick(self.time)
         self.measure(crew)
         recording.recorder.routine(self.time, recording.registry.behaviours, recording.sources)
         if self.time - self.health_at >= self.config.health.every * NS:
             self.health_at = self.time
             recording.store.health(self.counts(crew))
-        self.tell_trouble()
+        self.showing.second(crew, self.counts(crew), self.beside)
 
     def measure(self, crew: Crew) -> None:
         """Note with each interface what was seen on it."""
@@ -69,19 +67,18 @@ class Duties:
             source.first_time = source.first_time or self.time
             source.last_time = self.time
 
-    def tell_trouble(self) -> None:
-        """Say when the store cannot be written, and when it can again."""
-        trouble = self.recording.store.trouble
-        if trouble != self.trouble:
-            self.say(f"nothing can be written: {trouble}" if trouble else "the store can be written again")
-            self.trouble = trouble
-
     def counts(self, crew: Crew) -> dict[str, int]:
         """Return every counter of the sensor by name: nothing is dropped without one."""
         recording = self.recording
         own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused}
         counted = (crew.counts(), crew.taps(), recording.recorder.counts(), recording.registry.counts())
-        return {**{name: count for one in counted for name, count in one.items()}, **recording.store.counts(), **own}
+        shipped = self.beside.counts if self.beside is not None else {}
+        return {
+            **{name: count for one in counted for name, count in one.items()},
+            **recording.store.counts(),
+            **own,
+            **shipped,
+        }
 
     # --- Now and then ---------------------------------------------------------------------------------
 
@@ -93,7 +90,7 @@ class Duties:
             rules = load_rules(config, known.words)
         except (ConfigError, RuleFaults, OSError) as error:
             self.reloads_refused += 1
-            self.say(f"not reloaded, the old rules and configuration stay: {error}")
+            self.say(f"not reloaded, the old rules and configuration stay: {error}", "error")
             return
         self.recording.adopt(rules, config)
         self.reloads += 1
@@ -102,24 +99,21 @@ class Duties:
             self.say(f"{name}: has changed, and takes effect at the next start")
         self.config = config
 
-    def ending(self) -> None:
-        """The watch is about to end."""
-
     def end(self, crew: Crew) -> None:
         """The workers have ended: write everything."""
         recording = self.recording
-        began = time.monotonic()
         self.measure(crew)
+        self.showing.second(crew, self.counts(crew), self.beside)
         try:
             recording.recorder.end(recording.registry.behaviours, recording.sources, self.counts(crew))
             recording.store.close()
         except StoreError as error:
-            self.say(f"not everything could be written: {error}")
-        self.say(f"ended; written in {time.monotonic() - began:.2f} s")
+            self.say(f"not everything could be written: {error}", "error")
+        self.showing.end()
 
-    def say(self, text: str) -> None:
+    def say(self, text: str, level: str = "info") -> None:
         """Say a line."""
-        self.voice.say(text)
+        self.showing.say(text, level)
 
 
 def changed(before: Config, now: Config) -> list[str]:

@@ -49,7 +49,7 @@ class Session:
             if self.beside is not None:
                 self.selector.register(self.beside.descriptor, selectors.EVENT_READ, self.hear_shipper)
             self.crew.begin(time.monotonic())
-            self.duties.begin(self.selector)
+            self.duties.begin()
             while not self.asked_to_end:
                 self.turn()
             self.end()
@@ -79,11 +79,10 @@ class Session:
             self.duties.say(line)
         if self.beside.ended() is not None:
             self.selector.unregister(self.beside.descriptor)
-            self.duties.say("the shipper has ended: what is found waits in the store until the next start")
+            self.duties.say("the shipper has ended: what is found waits in the store until the next start", "error")
 
     def end(self) -> None:
         """Take what the workers still have, and write everything."""
-        self.duties.ending()
         self.crew.stop()
         self.crew.finish(END_SECONDS)
         self.duties.end(self.crew)

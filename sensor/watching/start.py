@@ -12,9 +12,9 @@ import os
 from typing import TYPE_CHECKING, NoReturn
 
 from sensor.capture.live import Live, open_sockets, remarks
-from sensor.guard import mute, policy
+from sensor.config import ConfigError
+from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
-from sensor.guard.protection import lacking
 from sensor.ship.beside import Beside, files_read, folders_written
 from sensor.watching import ownership
 from sensor.watching.duties import Duties
@@ -30,33 +30,42 @@ if TYPE_CHECKING:
     from sensor.capture.live import RingSettings, SpanSocket
     from sensor.guard.account import Account
     from sensor.watching.parts import Asked, Known
-    from sensor.watching.voice import Voice
+    from sensor.watching.showing import Showing
 
 
-def start(asked: Asked, known: Known, rings: RingSettings, voice: Voice) -> Session:
+def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> Session:
     """Open everything and give up the right to; return the session, ready to run.
 
-    Raises LiveError, StoreError, GuardError and OSError for what cannot be opened or given up.
+    Raises LiveError, StoreError, GuardError and OSError for what cannot be opened or given up, ConfigError for an
+    interface that is no span port.
     """
     watch = asked.config.watch
+    refuse_what_answers(asked)
     user = ownership.to_become(watch.user, asked.db.absolute().parent)
     with contextlib.ExitStack() as undo:
         sockets = open_sockets(asked.interfaces, watch.workers, rings)
         undo.callback(close, sockets)
         for remark in remarks(sockets):
-            voice.say(remark)
+            showing.say(remark, "warning")
         if os.geteuid() == 0:
             give_files(asked, user)
         beside = ship_beside(asked, user)
         undo.callback(beside.stop)
         recording = Recording(asked, known)
         undo.callback(recording.store.close)
-        for line in lacking(confine(recorder_policy(asked, user))):
-            voice.say(line)
+        showing.scene.protections = confine(recorder_policy(asked, user))
         gc.freeze()
         undo.pop_all()
-    workers = Workers(asked, known, sockets, voice)
-    return Session(recording, Duties(recording, voice), watch.workers, workers.run, beside)
+    workers = Workers(asked, known, sockets)
+    return Session(recording, Duties(recording, showing, beside), watch.workers, workers.run, beside)
+
+
+def refuse_what_answers(asked: Asked) -> None:
+    """Raise ConfigError for interfaces on which something of this machine would answer, unless that is allowed."""
+    refused = spanport.check(asked.interfaces)
+    if refused and not asked.config.watch.allow_addresses:
+        told = "\n".join(map(str, refused))
+        raise ConfigError(f"{told}\nor, where that cannot be: --allow-addresses (watch: allow_addresses: true)")
 
 
 def close(sockets: list[list[SpanSocket]]) -> None:
@@ -115,18 +124,17 @@ def captures_written(asked: Asked) -> list[pathlib.Path]:
 class Workers:
     """What a worker is, once it is forked."""
 
-    def __init__(self, asked: Asked, known: Known, sockets: Sequence[Sequence[SpanSocket]], voice: Voice) -> None:
+    def __init__(self, asked: Asked, known: Known, sockets: Sequence[Sequence[SpanSocket]]) -> None:
         self.asked = asked
         self.known = known
         self.sockets = sockets
-        self.voice = voice
         self.parent = os.getpid()
 
     def run(self, number: int, channel: socket.socket) -> NoReturn:
         """Live as a worker, to the end of the process."""
         spans = self.sockets[number]
         keep = [channel.fileno(), *(one.fileno() for span in spans for one in span.sockets)]
-        enter(f"otsensor-w{number}", self.parent, keep, lambda: self.work(spans, channel), self.voice.say)
+        enter(f"otsensor-w{number}", self.parent, keep, lambda: self.work(spans, channel))
 
     def work(self, spans: Sequence[SpanSocket], channel: socket.socket) -> None:
         """Take frames through the line until told to end."""

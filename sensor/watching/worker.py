@@ -12,9 +12,11 @@ import os
 import signal
 import sys
 import time
+import traceback
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from sensor.guard import mute
+from sensor.handover import records
 from sensor.handover.teller import Teller
 from sensor.pipeline import Line
 from sensor.watching.channel import Outgoing, Over
@@ -31,6 +33,7 @@ SECOND: Final = 1_000_000_000
 FINISH_SECONDS: Final = 1.0  # to hand over what is left when it is told to end
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
+MAX_SAID: Final = 2_000  # characters of what went wrong: its end tells most
 DESCRIPTORS: Final = 4_096  # more than this process ever has open
 
 
@@ -51,13 +54,18 @@ class Worker:
         self.began = time.process_time_ns()
 
     def run(self) -> None:
-        """Read until told to end; hand over what is left."""
-        for block in self.live.blocks():
-            self.take(block)
-        self.line.finish()
-        self.pulse()
-        self.teller.finish()
-        self.outgoing.finish(FINISH_SECONDS)
+        """Read until told to end; hand over what is left. What goes wrong is told, and raised again."""
+        try:
+            for block in self.live.blocks():
+                self.take(block)
+            self.line.finish()
+        except Exception as error:
+            self.teller.put(records.Said("".join(traceback.format_exception(error))[-MAX_SAID:]))
+            raise
+        finally:
+            self.pulse()
+            self.teller.finish()
+            self.outgoing.finish(FINISH_SECONDS)
 
     def take(self, block: Block) -> None:
         """Take one Block through the line; tell what it brought."""
@@ -83,12 +91,10 @@ class Worker:
         self.teller.pulse(counts, self.live.counts(), {}, self.live.state())
 
 
-def enter(
-    name: str, parent: int, keep: Iterable[int], run: Callable[[], None], ended: Callable[[str], None]
-) -> NoReturn:
+def enter(name: str, parent: int, keep: Iterable[int], run: Callable[[], None]) -> NoReturn:
     """Live as a process of its own after a fork, and end it, in whichever way; nothing of the parent's is cleaned up.
 
-    `keep`: the descriptors it goes on with; `ended` is told why where it failed.
+    `keep`: the descriptors it goes on with.
     """
     code = 1
     try:
@@ -107,7 +113,7 @@ def enter(
     except Over:
         code = 0  # the recorder has ended
     except BaseException as error:  # noqa: BLE001  # whatever it is, it must not run on as a second parent
-        ended(f"{type(error).__name__}: {error}")
+        print(f"{name}: {type(error).__name__}: {error}", file=sys.stderr)
     finally:
         sys.stderr.flush()
         os._exit(code)

@@ -27,14 +27,14 @@ class Stage:
         registry = Registry(Findings())
         protocols = discovery.find(())
         self.crew = Crew(size, self.selector, self.fork(act), lambda: Mirror(registry, Findings(), protocols),
-                         self.said.append)  # fmt: skip
+                         lambda text, _level: self.said.append(text))  # fmt: skip
 
     def fork(self, act):
         parent = os.getpid()
 
         def run(number, channel):
             outgoing = Outgoing(channel)
-            enter(f"test {number}", parent, [channel.fileno()], lambda: act(number, outgoing), lambda _why: None)
+            enter(f"test {number}", parent, [channel.fileno()], lambda: act(number, outgoing))
 
         return run
 
