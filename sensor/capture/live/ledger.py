@@ -23,10 +23,11 @@ UNREAD: Final = 10  # left in the ring at the end
 REBOUND: Final = 11
 SOFTWARE_TIMES: Final = 12  # frames without the hardware time that was asked for
 LATE: Final = 13
-WRITTEN: Final = 14  # these three of all interfaces together, in the first one's ledger
-WRITE_LOST: Final = 15
-WRITE_FAILURES: Final = 16
-SLOTS: Final = 17
+BYTES: Final = 14  # on the wire
+WRITTEN: Final = 15  # these three of all interfaces together, in the first one's ledger
+WRITE_LOST: Final = 16
+WRITE_FAILURES: Final = 17
+SLOTS: Final = 18
 
 NAMES: Final = (
     "kernel_drops",
@@ -43,6 +44,7 @@ NAMES: Final = (
     "interface_returned",
     "software_times",
     "hold_back_overrun",
+    "bytes",
 )
 RECORDING_NAMES: Final = ("written", "write_lost", "write_failures")
 

@@ -39,6 +39,7 @@ class RingWalker:
         self.index = b""
         self.frames: i64 = 0  # records in `index`
         self.last_time: i64 = 0  # of the last frame, ns
+        self.bytes: i64 = 0  # on the wire
         self.damaged: i64 = 0  # blocks that were not read to their end
         self.truncated: i64 = 0  # frames not there as a whole
         self.tagged: i64 = 0
@@ -52,6 +53,7 @@ class RingWalker:
         patched: BytesWriter | None = None
         size: i64 = len(data)
         frames: i64 = 0
+        total: i64 = 0
         left: i64 = 0
         at: i64 = 0
         if size >= BLOCK_HEADER:
@@ -92,6 +94,7 @@ class RingWalker:
             write_record(out, time, begin, captured, original, self.interface)
             self.last_time = time
             frames += 1
+            total += original
             left -= 1
             step = step_and_seconds & 0xFFFF_FFFF
             if step < FRAME_HEADER and left > 0:
@@ -101,6 +104,7 @@ class RingWalker:
         self.data = data if patched is None else patched.getvalue()
         self.index = out.getvalue()
         self.frames = frames
+        self.bytes += total
 
     def put_back(self, out: BytesWriter, data: bytes, begin: i64, tci_and_tpid: i64, status: i64) -> None:
         """Move the MACs to `begin`, four bytes to the left, and write the tag where they ended."""

@@ -31,6 +31,7 @@ class Tap:
         self.interfaces = interfaces
         self.walker = RingWalker(number, span.link_type == 1)
         self.counted: list[int] = [0, 0, 0, 0, 0, 0]  # of the walker's counters, what the ledger has
+        self.bytes: i64 = 0
         self.hardware: bool = span.hardware
         self.generation = self.used()
         self.port = self.open()
@@ -89,6 +90,8 @@ class Tap:
         if self.hardware and walker.hardware - counted[5] != walker.frames:
             book.add(ledger.SOFTWARE_TIMES, walker.frames - (walker.hardware - counted[5]))
         counted[5] = walker.hardware
+        book.add(ledger.BYTES, walker.bytes - self.bytes)
+        self.bytes = walker.bytes
 
     def done(self, waiting: i64) -> None:
         """All frames that were taken are worked through, but for some that wait."""
