@@ -17,7 +17,7 @@ from rich.text import Text
 from sensor import config as configuration
 from sensor.capture.live import LiveError, RingSettings
 from sensor.commands.exits import OK
-from sensor.config import Config, ConfigError
+from sensor.config import Config, ConfigError, WriteSettings
 from sensor.console.live.ending import ending
 from sensor.console.live.loglines import LogLines
 from sensor.console.live.view import LiveView
@@ -60,6 +60,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--allow-addresses", action="store_true", help="listen on an interface that has an IP address, too"
     )
     watch.add_argument("--no-sandbox", action="store_true", help="do without seccomp and Landlock")
+    watch.add_argument("--write", type=pathlib.Path, metavar="DIR", help="keep a rotating capture in this folder")
     watch.add_argument("--log", action="store_true", help="write lines, not a picture, on a terminal too")
     watch.add_argument("--log-format", choices=("text", "json"), default="text", help="of these lines")
     watch.add_argument("--log-behaviours", action="store_true", help="a line for each new behaviour, too")
@@ -106,6 +107,9 @@ def asked_for(options: argparse.Namespace) -> Asked:
     wanted = {name: getattr(options, name) for name in ("workers", "filter", "user") if getattr(options, name)}
     wanted |= {"allow_addresses": True} if options.allow_addresses else {}
     wanted |= {"sandbox": False} if options.no_sandbox else {}
+    if options.write is not None:
+        kept = config.watch.write or WriteSettings()
+        wanted |= {"write": dataclasses.replace(kept, folder=options.write)}
     config = dataclasses.replace(config, **given, watch=dataclasses.replace(config.watch, **wanted))
     interfaces = tuple(options.interfaces) or config.watch.interfaces
     if not interfaces:

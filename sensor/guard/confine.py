@@ -64,5 +64,6 @@ def settle(temporary: pathlib.Path | None) -> None:
         return
     os.environ["SQLITE_TMPDIR"] = str(temporary)
     quoted = str(temporary).replace("'", "''")
-    with contextlib.closing(sqlite3.connect(":memory:")) as any_database:  # it holds for the whole process
+    # It holds for the whole process; a folder that only root writes is refused, and then there are no such files.
+    with contextlib.closing(sqlite3.connect(":memory:")) as any_database, contextlib.suppress(sqlite3.OperationalError):
         any_database.execute(f"PRAGMA temp_store_directory = '{quoted}'")

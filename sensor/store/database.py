@@ -47,6 +47,7 @@ def open_for_writing(path: pathlib.Path | None) -> sqlite3.Connection:
             connection.execute("PRAGMA journal_mode = WAL")
             bring_up_to_date(connection)
         connection.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")
+        connection.execute("PRAGMA temp_store = MEMORY")  # a confined process may have no folder for temporary files
         connection.execute("PRAGMA synchronous = NORMAL")  # a crash loses the last batch at most, never the file
     except sqlite3.Error as error:
         connection.close()

@@ -26,7 +26,6 @@ class EnduringStore(Store):
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
         self.dropped: dict[str, int] = {}  # rows by table
-        self.database.execute("PRAGMA temp_store = MEMORY")  # a confined process has no folder for temporary files
 
     def commit(self) -> None:
         """Write everything that waits; where that fails, keep it and try again at the next tick."""

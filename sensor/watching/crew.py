@@ -43,6 +43,7 @@ class Member:
     wait: float = 0.0  # s before it is begun again
     due: float = 0.0
     taps: dict[str, int] = dataclasses.field(default_factory=dict)  # counters of its interfaces, as told last
+    states: dict[str, str] = dataclasses.field(default_factory=dict)  # of them
 
 
 class Crew:
@@ -137,7 +138,7 @@ class Crew:
             self.hand_on(member, batch, now)
         mirror.lost()
         add_up(self.before, mirror.counts)
-        member.taps = mirror.taps or member.taps
+        member.taps, member.states = mirror.taps or member.taps, mirror.states or member.states
         member.pid, member.mirror = 0, None
         if self.ending:
             return
@@ -215,7 +216,9 @@ class Crew:
 
     def states(self) -> dict[str, str]:
         """Return the state of each interface."""
-        return {name: state for mirror in self.mirrors() for name, state in mirror.states.items()}
+        told = [member.mirror.states if member.mirror is not None else {} for member in self.members]
+        known = [states or member.states for states, member in zip(told, self.members, strict=True)]
+        return {name: state for states in known for name, state in states.items()}
 
 
 def add_up(total: dict[str, int], counts: Mapping[str, int]) -> None:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sensor.inventory.asset import Asset
 
 SECOND: Final = 1_000_000_000
+MAC: Final = 6  # bytes of an address
 ROUTINE_NS: Final = 60 * SECOND  # between two writings of what has only been counted on
 
 
@@ -76,10 +77,9 @@ class WatchRecorder(Recorder):
             self.write(behaviour)
         for end in self.ends:
             asset = self.inventory.assets.get(end.number)
-            if asset is not None and asset.heard:
-                if end not in self.known:
-                    self.known.add(end)
-                    self.onlooker.asset(asset)
+            # A MAC by itself may be that of an address heard in a moment: those wait for the routine.
+            if asset is not None and asset.heard and len(end.address) != MAC:
+                self.show(asset)
                 self.store.asset(asset, self.inventory.role(end))
         self.fresh.clear()
         self.ends.clear()
@@ -87,9 +87,12 @@ class WatchRecorder(Recorder):
 
     def routine(self, time: int, behaviours: Iterable[Behaviour], sources: Iterable[Source]) -> bool:
         """Write what has been counted on, when a minute has passed; return whether it has."""
-        if 0 <= time - self.routine_at < ROUTINE_NS:
+        begun, since = self.routine_at, time - self.routine_at
+        if 0 <= since < ROUTINE_NS:
             return False
         self.routine_at = time
+        if not begun:
+            return False
         self.write_all(behaviours, sources, tell=False)
         return True
 
@@ -100,9 +103,16 @@ class WatchRecorder(Recorder):
             if count and (tell or count != self.written.get(behaviour)):
                 self.write(behaviour, tell=tell)
         for asset in self.inventory.shown():
+            self.show(asset)
             self.store.asset(asset, self.inventory.role(asset.endpoint), tell=tell)
         for source in sources:
             self.store.capture(source)
+
+    def show(self, asset: Asset) -> None:
+        """Tell whoever looks on of an asset, once."""
+        if asset.endpoint not in self.known:
+            self.known.add(asset.endpoint)
+            self.onlooker.asset(asset)
 
     def write(self, behaviour: Behaviour, *, tell: bool = False) -> None:
         """Write one behaviour as it is now."""

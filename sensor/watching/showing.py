@@ -84,6 +84,7 @@ class Showing(Onlooker):
         """The watch begins."""
         self.recording = recording
         recording.recorder.onlooker = self
+        self.scene.asset_count = len(recording.recorder.known)
         self.face.begin(self.scene)
 
     def second(self, crew: Crew, counts: Mapping[str, int], beside: Beside | None) -> None:
@@ -111,7 +112,8 @@ class Showing(Onlooker):
             used = member.mirror.counts.get("cpu_ns", 0) if member.mirror is not None else 0
             share = max(0, used - self.spent.get(member.pid, used)) / NS / max(seconds, 1e-3)
             spent[member.pid] = used
-            yield WorkerRow(member.number, member.pid, member.pid != 0, min(share, 1.0), member.restarts)
+            alive = member.pid != 0 or crew.ending
+            yield WorkerRow(member.number, member.pid, alive, min(share, 1.0), member.restarts)
         self.spent = spent
 
     def end(self) -> None:

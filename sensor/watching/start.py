@@ -11,7 +11,8 @@ import gc
 import os
 from typing import TYPE_CHECKING, NoReturn
 
-from sensor.capture.live import Live, open_sockets, remarks
+from sensor.capture.live import Live, RecordingSettings, open_sockets, ready, remarks
+from sensor.capture.live import Recording as FrameRecording
 from sensor.config import ConfigError
 from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
@@ -54,6 +55,9 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         recording = Recording(asked, known)
         undo.callback(recording.store.close)
         showing.scene.protections = confine(recorder_policy(asked, user))
+        kept = frames_kept(asked)
+        if kept is not None:
+            ready(kept)
         gc.freeze()
         undo.pop_all()
     workers = Workers(asked, known, sockets)
@@ -115,6 +119,16 @@ def recorder_policy(asked: Asked, user: Account) -> policy.Policy:
     )  # fmt: skip
 
 
+def frames_kept(asked: Asked) -> RecordingSettings | None:
+    """Return where a rotating capture is kept, and how much of it."""
+    write = asked.config.watch.write
+    if write is None:
+        return None
+    return RecordingSettings(
+        write.folder.absolute(), write.max_size, int(write.max_age), write.file_size, int(write.file_age)
+    )
+
+
 def captures_written(asked: Asked) -> list[pathlib.Path]:
     """Return the folder of the rotating capture, if one is kept."""
     write = asked.config.watch.write
@@ -143,7 +157,9 @@ class Workers:
             writes=captures_written(self.asked), mute=mute.listening(), interfaces=self.asked.interfaces,
             sandbox=config.watch.sandbox,
         )  # fmt: skip
-        live = Live(spans, config.watch.hold_back)
+        kept = frames_kept(self.asked)
+        recording = FrameRecording(kept, spans, config.watch.workers) if kept is not None else None
+        live = Live(spans, config.watch.hold_back, recording)
         end_on_term(live)
         worker = Worker(live, channel, self.known.protocols, config.place)
         shut_in(allowed)

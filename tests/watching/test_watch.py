@@ -3,6 +3,7 @@
 import os
 import pathlib
 import signal
+import tempfile
 import time
 
 import pytest
@@ -101,11 +102,18 @@ def test_a_killed_worker_is_replaced_and_the_watch_goes_on(span, watching):
     assert "another takes its place" in watch.said()
 
 
-def test_sighup_takes_new_rules_and_a_broken_set_leaves_the_old_ones_running(span, watching, tmp_path):
-    tmp_path.chmod(0o755)
-    rule = tmp_path / "own.yml"
+@pytest.fixture
+def readable():
+    """A folder that whoever the sensor becomes can read: pytest's own are root's."""
+    with tempfile.TemporaryDirectory(prefix="otsensor-rules-") as folder:
+        pathlib.Path(folder).chmod(0o755)
+        yield pathlib.Path(folder)
+
+
+def test_sighup_takes_new_rules_and_a_broken_set_leaves_the_old_ones_running(span, watching, readable):
+    rule = readable / "own.yml"
     rule.write_text(RULE.format(title="Reads seen", operation="read_holding_registers"))
-    watch = watching("--rules", str(tmp_path))
+    watch = watching("--rules", str(readable))
     rule.write_text(RULE.format(title="Broken", operation="[unclosed"))
     watch.process.send_signal(signal.SIGHUP)
     watch.until(lambda: "not reloaded" in watch.said())
