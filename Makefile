@@ -62,6 +62,9 @@ type: $(VENV)/linters ## mypy, strict
 bench: install ## packets per CPU second and memory, compiled and uncompiled, and beside Suricata where it is installed
 	@$(BIN)/python -m bench
 
+bench-live: install ## packets a second on a span port before the first is lost, beside Suricata; needs root
+	@$(BIN)/python -m bench live
+
 conformance: install ## compare with tshark, message by message, over the shared captures
 	@$(BIN)/python -m tests.conformance
 
@@ -84,4 +87,4 @@ package: install ## build the Elastic integration package, dist/otsensor-VERSION
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test elastic soak lint type bench conformance fuzz docs picture dashboards package golden plant lab
+.PHONY: help install run test elastic soak lint type bench bench-live conformance fuzz docs picture dashboards package golden plant lab

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from bench import captures, report
+from bench import captures, live, report
 from bench.process import Cost, Failed, run
 from bench.programs import ROOT, Program, installed, programs
 
@@ -113,6 +113,8 @@ def bench(asked: argparse.Namespace, out: Console) -> None:
 
 def main() -> int:
     """Run the benchmark; return its exit code."""
+    if sys.argv[1:2] == ["live"]:
+        return live.main(sys.argv[2:])
     try:
         bench(options(), Console(width=WIDTH))
     except Failed as failure:

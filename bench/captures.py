@@ -133,11 +133,21 @@ def frames(steady: bool, packets: int, seed: int) -> Iterator[bytes]:
                 break
 
 
-def write(path: pathlib.Path, steady: bool, packets: int, seed: int = 1) -> None:
+def least_frames(packets: int, seed: int) -> Iterator[bytes]:
+    """Yield frames of the least size: the plant's connections acknowledge and acknowledge."""
+    plant = [one for many in connections(True, random.Random(seed)).values() for one in many]
+    for connection in plant:
+        yield from connection.handshake()
+    for number in range(packets):
+        yield plant[number // 2 % len(plant)].frame(number % 2, b"", 0x10)
+
+
+def write(path: pathlib.Path, kind: str, packets: int, seed: int = 1) -> None:
     """Write one capture of exactly `packets` packets."""
+    made = least_frames(packets, seed) if kind == "minimum" else frames(kind == "steady", packets, seed)
     with path.open("wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
-        for number, frame in zip(range(packets), frames(steady, packets, seed), strict=False):
+        for number, frame in zip(range(packets), made, strict=False):
             time = START + number * STEP
             file.write(struct.pack("<IIII", time // 1_000_000, time % 1_000_000, len(frame), len(frame)) + frame)
 
@@ -148,7 +158,7 @@ def ready(kind: str, packets: int, folder: pathlib.Path = HERE) -> pathlib.Path:
     writers = [pathlib.Path(str(module.__file__)) for module in (sys.modules[__name__], modbus, dnp3, s7)]
     if not path.exists() or path.stat().st_mtime < max(writer.stat().st_mtime for writer in writers):
         part = path.with_suffix(".part")  # an interrupted one is no capture
-        write(part, kind == "steady", packets)
+        write(part, kind, packets)
         part.replace(path)
     return path
 

@@ -15,6 +15,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bench.live import Trial
     from bench.process import Cost
     from bench.programs import Program
 
@@ -83,4 +84,26 @@ def parts(kind: str, packets: int, least: Mapping[str, float]) -> Table:
         own = seconds - before
         table.add_row(stage, f"{own / packets * 1e9:,.0f}", f"{own / last:.0%}", f"{packets / seconds / 1e3:,.0f}")
         before = seconds
+    return table
+
+
+def live(kind: str, packets: int, rows: Sequence[tuple[str, Trial, Trial | None]]) -> Table:
+    """Return the table of programs on a span port: of each the trial at full speed, and the fastest without loss."""
+    table = Table(title=f"{kind}: {packets:,} packets", box=box.MARKDOWN, title_justify="left")
+    table.add_column("program")
+    for name in (
+        "thousand packets/s without loss", "CPU s of program, sender", "at full speed: thousand packets/s", "lost",
+        "thousand packets per CPU second",
+    ):  # fmt: skip
+        table.add_column(name, justify="right")
+    for name, full, best in rows:
+        limit = " (the sender's limit)" if best is full else ""
+        table.add_row(
+            name,
+            f"{best.rate / 1e3:,.0f}{limit}" if best is not None else "none",
+            f"{best.cpu:.2f}, {best.sender_cpu:.2f}" if best is not None else "",
+            f"{full.rate / 1e3:,.0f}",
+            f"{1 - full.seen / full.sent:.1%}",
+            f"{full.seen / full.cpu / 1e3:,.0f}",
+        )
     return table

@@ -19,7 +19,7 @@ PACKETS = 6000
 @pytest.fixture(scope="module", params=captures.KINDS)
 def capture(request, tmp_path_factory):
     path = tmp_path_factory.mktemp("bench") / f"{request.param}.pcap"
-    captures.write(path, request.param == "steady", PACKETS)
+    captures.write(path, request.param, PACKETS)
     return path
 
 
@@ -33,7 +33,7 @@ def stages():
 
 def test_the_same_seed_gives_the_same_bytes(tmp_path):
     for name in ("one", "other"):
-        captures.write(tmp_path / name, steady=True, packets=500)
+        captures.write(tmp_path / name, "steady", packets=500)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 
@@ -61,7 +61,7 @@ def test_a_frame_has_right_checksums():
 def test_distinct_asks_for_something_else_nearly_every_time(tmp_path):
     asked = {}
     for kind in captures.KINDS:
-        captures.write(tmp_path / kind, kind == "steady", PACKETS)
+        captures.write(tmp_path / kind, kind, PACKETS)
         reading = sensor.read(tmp_path / kind).run()
         asked[kind] = len(reading.behaviours) / reading.counts["exchanges"]
     assert asked["steady"] < asked["distinct"] > 0.9
