@@ -201,8 +201,12 @@ class Exchange:
         self.response_source: i64 = 0
 
     def latency(self) -> i64:
-        """Return nanoseconds from request to response, -1 where one of them is missing."""
-        if self.request_time == 0 or self.response_time == 0:
+        """Return nanoseconds from request to response, -1 where it is not known.
+
+        That is where one of them is missing, and where the response was captured first: the clocks of a tap's two
+        ports differ by more than the device takes.
+        """
+        if self.request_time == 0 or self.response_time < self.request_time:
             return -1
         return self.response_time - self.request_time
 
@@ -252,6 +256,13 @@ class Dissector:
     def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:  # noqa: ARG002  # an interface
         """Return the offset after `start` where the next plausible frame begins, `end` when there is none."""
         return end
+
+    def is_early(self, data: bytes, start: i64, end: i64, direction: i64) -> bool:  # noqa: ARG002  # an interface
+        """Tell whether this datagram answers a question that has not come: then it is held back a moment.
+
+        Asked before `frame` and `glance`, and it changes nothing. Streams need no such question: TCP acknowledges.
+        """
+        return False
 
     def gap(self, direction: i64) -> None:
         """Bytes of this direction were lost: forget what spans frames there."""

@@ -139,7 +139,7 @@ class Behaviour:
         self.others[key] = self.others.get(key, 0) + count
 
     def measure(self, kind: i64, ns: i64) -> None:
-        """Count one duration; a negative one (clocks that step back) is left out."""
+        """Count one duration; a negative one (clocks that step back, or differ between two ports) is left out."""
         if ns < 0:
             return
         if len(self.numbers) == 0:

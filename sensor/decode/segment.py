@@ -1,6 +1,6 @@
 """What decoding makes of one frame: the headers' values, and where the payload lies.
 
-The rule it lives by: one Segment per worker, overwritten by each frame and never kept.
+The rule it lives by: one Segment per worker, overwritten by each frame; who keeps one keeps a copy.
 """
 
 from typing import Final
@@ -69,6 +69,36 @@ class Segment:
         self.data = data
         self.start = self.end = self.missing = 0
         self.forget_packet()
+
+    def copy(self) -> "Segment":
+        """Return it with bytes of its own, fit to be kept; the frame before the payload is not kept."""
+        other = Segment()
+        other.time = self.time
+        other.number = self.number
+        other.source = self.source
+        other.interface = self.interface
+        other.length = self.length
+        other.kind = self.kind
+        other.ethertype = self.ethertype
+        other.vlan = self.vlan
+        other.tunnel = self.tunnel
+        other.tunnel_text = self.tunnel_text
+        other.version = self.version
+        other.protocol = self.protocol
+        other.key = self.key
+        other.ip_id = self.ip_id
+        other.ttl = self.ttl
+        other.source_port = self.source_port
+        other.destination_port = self.destination_port
+        other.sequence = self.sequence
+        other.acknowledgement = self.acknowledgement
+        other.flags = self.flags
+        other.window = self.window
+        other.checksum = self.checksum
+        other.data = self.data[self.start : self.end]
+        other.end = self.end - self.start
+        other.missing = self.missing
+        return other
 
     def forget_packet(self) -> None:
         """Forget the network and transport headers: another packet was found inside."""

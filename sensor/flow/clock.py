@@ -20,6 +20,7 @@ class Clock:
         self.time: i64 = NEVER  # latest capture time, ns since 1970
         self.offset: i64 = 0  # added to it: the steady time
         self.sweep_at: i64 = NEVER  # the next whole second
+        self.alarm_at: i64 = NEVER  # that, or the earlier time for which somebody asked: until then nothing is due
         self.backwards: i64 = 0
         self.resets: i64 = 0
 

@@ -38,6 +38,9 @@ class Counts:
         self.wild_resets: i64 = 0
         self.held_discarded: i64 = 0  # segments behind a hole that the receiver has not got either
         self.held_refused: i64 = 0  # segments behind a hole that found no room
+        # What came before that which it answers
+        self.held_back: i64 = 0  # segments that waited, or stood behind one that did
+        self.held_back_in_vain: i64 = 0
         # Framing
         self.messages: i64 = 0  # whole frames given to dissectors
         self.exchanges: i64 = 0
@@ -84,6 +87,8 @@ class Counts:
             "wild_resets": self.wild_resets,
             "held_discarded": self.held_discarded,
             "held_refused": self.held_refused,
+            "held_back": self.held_back,
+            "held_back_in_vain": self.held_back_in_vain,
             "messages": self.messages,
             "exchanges": self.exchanges,
             "recognised": self.recognised,

@@ -9,6 +9,7 @@ from mypy_extensions import i64
 
 from sensor.contract import Conversation, Endpoint, Network
 from sensor.flow.duplicates import Recent
+from sensor.flow.early import Waiting  # noqa: TC001
 from sensor.flow.held import Hole  # noqa: TC001  a compiled class needs it at run time
 from sensor.flow.probing import Probe  # noqa: TC001
 
@@ -52,6 +53,7 @@ class Half(Recent):
         self.reborn: i64 = -1  # start of the new stream that a SYN promised while this one seemed alive
         self.ended = False  # FIN
         self.hole: Hole | None = None
+        self.in_vain: i64 = -1  # packets of the other direction when something last waited for it in vain
         # What was odd
         self.mirror_duplicates: i64 = 0
         self.retransmissions: i64 = 0
@@ -97,6 +99,7 @@ class Flow(Conversation):
         self.strikes: i64 = 0  # illegible ones of late
         self.struck_at: i64 = 0  # `frames` at the last of them
         self.oddities: i64 = 0  # told so far
+        self.waiting: Waiting | None = None  # segments that came before what they answer
         # The table's own
         self.table: dict[bytes, Half] = {}  # where its two directions are found
         self.queue: i64 = 0  # which list of idle flows it stands in

@@ -193,6 +193,14 @@ class Framing:
 
     # --- What happens beside the bytes --------------------------------------------------------------------
 
+    def is_early(self, flow: Flow, dissector: Dissector, data: bytes, start: i64, end: i64, direction: i64) -> bool:
+        """Ask a dissector whether a datagram answers a question that has not come."""
+        try:
+            return dissector.is_early(data, start, end, direction)
+        except Exception as error:  # noqa: BLE001
+            self.faults.failed(flow, dissector.protocol, error, data, start, end)
+            return False
+
     def gap(self, flow: Flow, half: Half, time: i64, number: i64) -> None:
         """Bytes of this direction were lost: what spans frames there is let go."""
         if half.waiting > 0:

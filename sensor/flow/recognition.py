@@ -8,10 +8,12 @@ from typing import Final
 from mypy_extensions import i64
 
 from sensor.contract import MORE, NO
+from sensor.decode.segment import Segment
 from sensor.flow.counts import Counts
 from sensor.flow.faults import SAMPLE
 from sensor.flow.flow import MID_STREAM, Flow, Half
 from sensor.flow.framing import Framing
+from sensor.flow.holdback import HoldBack
 from sensor.flow.partial import keep, take
 from sensor.flow.probing import MAX_PROBED, Probe
 from sensor.flow.watch import Watch
@@ -24,8 +26,9 @@ WAIT: Final = -2
 class Recognition:
     """Hands the bytes of one worker's conversations to their dissectors, found where there is none yet."""
 
-    def __init__(self, framing: Framing, counts: Counts, watch: Watch) -> None:
+    def __init__(self, framing: Framing, holdback: HoldBack, counts: Counts, watch: Watch) -> None:
         self.framing = framing
+        self.holdback = holdback
         self.counts = counts
         self.watch = watch
 
@@ -43,28 +46,27 @@ class Recognition:
         else:
             self.search(flow, half, data, start, end, False)
 
-    def datagram(
-        self,
-        flow: Flow,
-        half: Half,
-        data: bytes,
-        start: i64,
-        end: i64,
-        missing: i64,
-        time: i64,
-        number: i64,
-        source: i64,
-    ) -> None:
-        """Read one datagram; `missing` bytes behind it were cut by the snap length."""
+    def datagram(self, flow: Flow, half: Half, segment: Segment) -> None:
+        """Read one datagram, unless it waits for its question."""
         framing = self.framing
-        framing.time = time
-        framing.number = number
-        framing.source = source
+        framing.time = segment.time
+        framing.number = segment.number
+        framing.source = segment.source
+        missing = segment.missing
+        if flow.dissector is None:
+            missing = 0
+            self.search(flow, half, segment.data, segment.start, segment.end, True)
         dissector = flow.dissector
-        if dissector is not None:
-            framing.datagram(flow, half, dissector, data, start, end, missing)
-        else:
-            self.search(flow, half, data, start, end, True)
+        if dissector is None or (self.is_early(flow, half, segment) and self.holdback.begin(flow, half, segment)):
+            return
+        framing.datagram(flow, half, dissector, segment.data, segment.start, segment.end, missing)
+
+    def is_early(self, flow: Flow, half: Half, segment: Segment) -> bool:
+        """Say whether a datagram answers a question that has not come."""
+        dissector = flow.dissector
+        if dissector is None or segment.start >= segment.end:
+            return False
+        return self.framing.is_early(flow, dissector, segment.data, segment.start, segment.end, half.direction)
 
     def finish(self, flow: Flow) -> None:
         """The flow ended: what waits in it is given up."""
@@ -113,7 +115,10 @@ class Recognition:
     def recognise(
         self, flow: Flow, half: Half, probe: Probe, index: i64, data: bytes, start: i64, end: i64, whole: bool
     ) -> None:
-        """Give the conversation its dissector, and read what has waited for it, in the order it came."""
+        """Give the conversation its dissector, and read what has waited for it, in the order it came.
+
+        A `whole` datagram, for which none can have waited, is left to the caller.
+        """
         framing = self.framing
         protocol = probe.candidates[index]
         try:
@@ -132,7 +137,6 @@ class Recognition:
             probe.tries -= 1
         self.watch.add(flow)
         if whole:
-            framing.datagram(flow, half, dissector, data, start, end, 0)
             return
         other = flow.peer(half)
         if other.waiting > 0:

@@ -3,9 +3,9 @@
 The rule it lives by: both directions stand in the table under their own keys, so a look-up tells the direction; every
 flow ends by a name (`Flow.ending`), and the table never grows beyond `MAX_FLOWS`.
 
-Who opened: the sender of a SYN, the receiver of a SYN with ACK. Otherwise the side whose port is registered by a
-protocol is the answerer, then the side with a port below 1024 against one above; failing that, who was seen first
-opened.
+Who opened: the sender of a SYN, the receiver of a SYN with ACK or of the RST that refuses a SYN. Otherwise the side
+whose port is registered by a protocol is the answerer, then the side with a port below 1024 against one above; failing
+that, who was seen first opened.
 """
 
 from typing import Final
@@ -14,7 +14,8 @@ from mypy_extensions import i64
 
 from sensor.contract import Protocol, Sink
 from sensor.decode.kinds import ICMP, TCP, UDP
-from sensor.decode.segment import ACK, SYN, Segment
+from sensor.decode.segment import ACK, RST, SYN, Segment
+from sensor.flow.arrivals import Arrivals
 from sensor.flow.clock import SECOND, Clock
 from sensor.flow.counts import Counts
 from sensor.flow.duplicates import repeated
@@ -35,6 +36,7 @@ from sensor.flow.flow import (
     nobody,
 )
 from sensor.flow.framing import Framing
+from sensor.flow.holdback import HoldBack
 from sensor.flow.idle import Idle
 from sensor.flow.lanes import Lane, Lanes, learn_mac
 from sensor.flow.probing import TRIES_MID_STREAM, Candidates
@@ -72,8 +74,10 @@ class Flows:
         self.clock = Clock()
         self.watch = Watch()
         self.framing = Framing(sink, messages, self.tally)
-        self.recognition = Recognition(self.framing, self.tally, self.watch)
-        self.order = Order(self.recognition, self.tally, self.watch)
+        self.holdback = HoldBack(self.clock, self.tally)
+        self.recognition = Recognition(self.framing, self.holdback, self.tally, self.watch)
+        self.order = Order(self.recognition, self.holdback, self.tally, self.watch)
+        self.arrivals = Arrivals(self.holdback, self.order, self.recognition)
         self.lanes = Lanes(places, self.tally)
         self.tcp = Candidates("tcp", protocols)
         self.udp = Candidates("udp", protocols)
@@ -89,7 +93,7 @@ class Flows:
         clock = self.clock
         tally.frames += 1
         time = segment.time
-        if time < clock.time or time >= clock.sweep_at:
+        if time < clock.time or time >= clock.alarm_at:
             self.tick(time)
         else:
             clock.time = time
@@ -123,27 +127,26 @@ class Flows:
         flow.last_source = segment.source
         flow.touched = clock.time + clock.offset
         self.idle[flow.queue].touch(flow)
+        waiting = flow.waiting
         if kind == TCP:
             state = flow.state
-            self.order.arrive(flow, half, segment)
+            if waiting is None:
+                self.order.arrive(flow, half, segment)
+            else:
+                self.arrivals.arrive(flow, half, waiting, segment)
             if flow.state != state:
                 self.requeue(flow)
+        elif waiting is not None:
+            self.arrivals.arrive(flow, half, waiting, segment)
         elif kind == UDP and (flow.dissector is not None or flow.probe is not None):
-            self.recognition.datagram(
-                flow,
-                half,
-                segment.data,
-                segment.start,
-                segment.end,
-                segment.missing,
-                time,
-                segment.number,
-                segment.source,
-            )
+            self.recognition.datagram(flow, half, segment)
 
     def tick(self, time: i64) -> None:
         """Capture time went on to `time`, with or without a frame."""
-        if not self.clock.advance(time):
+        self.give_up(time)
+        due = self.clock.advance(time)
+        self.clock.alarm_at = min(self.clock.sweep_at, self.holdback.next_due())
+        if not due:
             return
         frames = self.tally.frames
         if self.clock.resets != self.resets:
@@ -192,6 +195,15 @@ class Flows:
             while oldest is not None and steady - oldest.touched > idle.timeout:
                 self.end(oldest, FINISHED if oldest.state == CLOSED else WAS_RESET if oldest.state == RESET else IDLE)
                 oldest = idle.oldest()
+
+    def give_up(self, time: i64) -> None:
+        """Hand on what has waited too long at `time`."""
+        flow = self.holdback.due(time)
+        while flow is not None:
+            self.arrivals.give_up(flow)
+            if flow.queue != queue_of(flow):
+                self.requeue(flow)
+            flow = self.holdback.due(time)
 
     def requeue(self, flow: Flow) -> None:
         """Put a flow whose state changed into the list of its class."""
@@ -255,6 +267,8 @@ class Flows:
             return False
         if kind == TCP and segment.flags & SYN != 0:
             return segment.flags & ACK != 0
+        if kind == TCP and segment.flags & RST != 0 and segment.sequence == 0:
+            return True  # so a closed port answers a SYN (RFC 9293, 3.5.2)
         candidates = self.tcp if kind == TCP else self.udp
         source = segment.source_port
         destination = segment.destination_port
@@ -296,6 +310,7 @@ class Flows:
 
     def end(self, flow: Flow, why: str) -> None:
         """End a flow: what waits in it is handed on, the next stage is told, the table forgets it."""
+        self.arrivals.release(flow)
         self.order.finish(flow, flow.forth)
         self.order.finish(flow, flow.back)
         self.recognition.finish(flow)

@@ -16,6 +16,7 @@ from sensor.flow.counts import MAX_BUFFERED, Counts
 from sensor.flow.faults import OVERLAP_DIFFERS
 from sensor.flow.flow import CLOSED, ESTABLISHED, HALF_CLOSED, NEW, RESET, Flow, Half
 from sensor.flow.held import MASK, Held, Hole
+from sensor.flow.holdback import HoldBack
 from sensor.flow.recognition import Recognition
 from sensor.flow.watch import Watch
 
@@ -29,8 +30,9 @@ CONTROL: Final = SYN | FIN | RST
 class Order:
     """Puts the segments of one worker's TCP flows in order and hands their bytes on."""
 
-    def __init__(self, recognition: Recognition, counts: Counts, watch: Watch) -> None:
+    def __init__(self, recognition: Recognition, holdback: HoldBack, counts: Counts, watch: Watch) -> None:
         self.recognition = recognition
+        self.holdback = holdback
         self.framing = recognition.framing
         self.counts = counts
         self.watch = watch
@@ -41,6 +43,8 @@ class Order:
         flags = segment.flags
         if flags & CONTROL == 0 and half.synced and half.hole is None and segment.missing == 0:
             if flags & ACK != 0 and segment.acknowledgement != peer.next:
+                if self.is_early(peer, segment) and flow.read() and self.holdback.begin(flow, half, segment):
+                    return
                 self.acknowledge(flow, peer, segment)
             length = segment.end - segment.start
             if segment.sequence == half.next:
@@ -56,6 +60,8 @@ class Order:
                     )  # fmt: skip
                 return
         elif flags & (ACK | RST) == ACK:
+            if self.is_early(peer, segment) and flow.read() and self.holdback.begin(flow, half, segment):
+                return
             self.acknowledge(flow, peer, segment)
         self.special(flow, half, segment)
 
@@ -239,6 +245,15 @@ class Order:
         self.deliver(flow, half, segment.data, segment.start, segment.end, segment.missing, segment)
 
     # --- Holes ----------------------------------------------------------------------------------------------
+
+    def is_early(self, peer: Half, segment: Segment) -> bool:
+        """Say whether a segment with bytes answers what was not seen of `peer` yet, though nothing behind it was."""
+        ahead = (segment.acknowledgement - peer.next) & MASK
+        if ahead == 0 or ahead > MAX_AHEAD or not peer.synced or peer.hole is not None:
+            return False
+        if peer.ended and ahead == 1:
+            return False  # a FIN is acknowledged like a byte
+        return segment.end > segment.start and segment.flags & ACK != 0
 
     def acknowledge(self, flow: Flow, half: Half, segment: Segment) -> None:
         """Note what the other side acknowledged of this direction; what was not seen of it is lost."""

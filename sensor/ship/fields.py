@@ -48,6 +48,8 @@ HEALTH = {
     "wild_resets": "Resets outside the window, which a receiver ignores",
     "held_discarded": "Segments behind a hole that the receiver has not got either",
     "held_refused": "Segments behind a hole that found no room",
+    "held_back": "Segments that came before what they answer, and were held back a moment",
+    "held_back_in_vain": "Segments held back for something that did not come",
     "messages": "Whole frames of protocols",
     "exchanges": "Requests with their answers",
     "recognised": "Conversations whose protocol was recognised",

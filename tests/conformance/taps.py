@@ -72,6 +72,9 @@ class TapDissector(Dissector):
         self.take()
         return length
 
+    def is_early(self, data, start, end, direction):
+        return self.real.is_early(data, start, end, direction)
+
     def glance(self, data, start, end, direction, time):
         self.said.append(Said(direction, data[start:end], time))
         self.real.client = self.client  # a carrier may set it

@@ -99,6 +99,9 @@ class Toy(Dissector):
         message.unit = request[4:].decode("latin-1")
         return message
 
+    def is_early(self, data, start, end, direction):
+        return data[start + 3 : start + 4] == b"A" and not self.pending
+
     def resync(self, data, start, end, direction):
         found = data.find(b"\xc0", start + 1, end)
         return found if found >= 0 else end

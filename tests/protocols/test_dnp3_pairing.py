@@ -613,3 +613,26 @@ def test_every_anomaly_of_pairing_is_declared():
         "answered_differently", "device_restarted", "too_many_outstations", "pending_overflow",
     }  # fmt: skip
     assert noted <= {anomaly.name for anomaly in ANOMALIES}
+
+
+def test_a_response_is_early_when_nobody_waits_for_it(line):
+    def is_early(wire, direction=1):
+        return line.dissector.is_early(b"x" + wire, 1, 1 + len(wire), direction)
+
+    assert is_early(response(EVENT, sequence=4))
+    assert not is_early(request(1, CLASS_POLL, sequence=4), 0)
+    assert not is_early(response(EVENT, function=130, control=0xF0))  # nobody asks for it
+    assert not is_early(response(EVENT, sequence=4, transport=0x81))  # the end of something
+    assert not is_early(response(EVENT, sequence=4, control=0x40))
+    assert not is_early(frame(control=0x0B, destination=3, source=10))  # the link's own
+    line(request(1, CLASS_POLL, sequence=4))
+    assert not is_early(response(EVENT, sequence=4))
+    assert is_early(response(EVENT, sequence=5))
+    assert line(response(EVENT, sequence=4)) == COMPLETED
+    assert is_early(response(EVENT, sequence=4))
+
+
+def test_a_response_to_the_self_address_is_not_early(line):
+    line(request(1, CLASS_POLL, sequence=4, destination=0xFFFC))
+    wire = response(EVENT, sequence=4)
+    assert not line.dissector.is_early(wire, 0, len(wire), 1)

@@ -386,3 +386,25 @@ def test_after_a_gap_the_next_frame_must_prove_itself():
     whole = bytes.fromhex("000100000006010300000001")
     assert dissector.frame(whole, 0, len(whole), 0) == 12
     assert dissector.frame(inside, 0, len(inside), 0) == 12
+
+
+@pytest.mark.parametrize("is_rtu", [False, True])
+def test_an_answer_is_early_when_nobody_waits_for_it(is_rtu):
+    talk = Talk(is_rtu)
+
+    def is_early(direction, pdu, transaction=7):
+        wire = talk.wire(pdu, transaction, 1)
+        return talk.dissector.is_early(b"x" + wire, 1, 1 + len(wire), direction)
+
+    write = "0600010002"  # the answer to a write is the write: who sends it tells
+    assert is_early(1, "03020001")
+    assert is_early(1, write)
+    assert not is_early(0, write)
+    assert not is_early(0, "0300000001")
+    talk.ask("0300000001", 7)
+    assert not is_early(1, "03020001")
+    assert not is_early(1, "8302")
+    assert is_early(1, write)
+    assert is_early(1, "03020001", 8) is not is_rtu  # no transaction to tell by
+    assert not is_early(1, "")
+    assert talk.answer("03020001", 7).outcome == ACCEPTED  # asking has changed nothing

@@ -28,10 +28,20 @@ from sensor.protocols.dnp3.problems import (
     KNOWN_FUNCTION,
     RESPONSE,
     UNSOLICITED_RESPONSE,
+    carries_user_data,
     response_problems,
 )
 from sensor.protocols.dnp3.shape import groups_of
-from sensor.protocols.dnp3.wire import APP_FINAL, APP_FIRST, APP_SEQUENCE, CONTROL, DESTINATION, word
+from sensor.protocols.dnp3.wire import (
+    APP_FINAL,
+    APP_FIRST,
+    APP_SEQUENCE,
+    CONTROL,
+    DESTINATION,
+    FIRST,
+    HEADER,
+    word,
+)
 
 SELF: Final = b"\xfc\xff"  # the self-address, as in a header
 IIN_CODE: Final = 0x700  # where a refusal code has IIN2's error bits: status | bits << 8 | file status << 16
@@ -87,6 +97,20 @@ class Answering(Asking):
         self.judge_indications(pair, exchange, iin)
         self.close(exchange, time, odd, code)
         return done
+
+    def is_early(self, data: bytes, start: i64, end: i64, direction: i64) -> bool:  # noqa: ARG002 - the contract's
+        """Return whether this begins a solicited response that no request waits for."""
+        at = start + HEADER + 1  # behind the transport octet
+        if at + 2 > end or not carries_user_data(i64(data[start + CONTROL])) or data[at + 1] != RESPONSE:
+            return False
+        control = i64(data[at])
+        if data[at - 1] & FIRST == 0 or control & APP_FIRST == 0:
+            return False
+        pair = self.responses.get(data[start + DESTINATION : start + DESTINATION + 4])
+        if pair is not None and pair.waiting[control & APP_SEQUENCE] is not None:
+            return False
+        found = self.requests.get(SELF + data[start + DESTINATION : start + DESTINATION + 2])
+        return found is None or found.waiting[control & APP_SEQUENCE] is None
 
     def take(self, pair: Pair, slot: i64) -> Exchange | None:
         """Return the request that waits in `slot` and waits no longer; the self-address stands for any outstation."""

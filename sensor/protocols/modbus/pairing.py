@@ -11,7 +11,7 @@ from librt.strings import read_i16_be
 from mypy_extensions import i64
 
 from sensor.contract import NO_ANSWER_DUE, ORPHAN, UNANSWERED, Dissector, Exchange
-from sensor.protocols.modbus.wire import UNIT_AT, part, word, word_or_absent
+from sensor.protocols.modbus.wire import EITHER, LENGTH_AT, REQUEST, UNIT_AT, part, side, word, word_or_absent
 
 MAX_PENDING: Final = (
     32  # a client may have 16 transactions open (Messaging 4.3.2); twice that for those that do not count
@@ -117,6 +117,19 @@ class Pairing(Dissector):
             elif same_key < 0:
                 same_key = number
         return same_key if same_key >= 0 else same_transaction
+
+    def is_early(self, data: bytes, start: i64, end: i64, direction: i64) -> bool:
+        """Tell whether this is by structure, or coming from the server, a response that no request waits for."""
+        at = start + self.lead + 1
+        if at >= end:
+            return False
+        stop = end - self.tail if self.is_rtu else min(end, start + UNIT_AT + word(data, start + LENGTH_AT))
+        if stop <= at:
+            return False
+        seen = side(data, at, stop)
+        if seen == REQUEST or (seen == EITHER and direction == self.client):
+            return False
+        return self.match(data, start, at, stop) < 0
 
     def is_answered_astray(self, data: bytes, at: i64, end: i64, time: i64) -> bool:
         """Tell whether a response without a partner must be meant for the only request that waits.
