@@ -18,6 +18,19 @@ sys.path.append(str(pathlib.Path(__file__).parents[2]))  # behind an installed o
 import elastic_server
 from feed import Feed, Writer, is_well
 
+from sensor.ship.outbox import Outbox
+
+
+def until_it_ships(feed: Feed) -> float:
+    """Return how long a shipper that was just started takes until its cursor moves (s, at least 1)."""
+    began = time.monotonic()
+    outbox = Outbox(feed.db)
+    while not outbox.cursor("soc").shipped:
+        assert time.monotonic() - began < 300, "nothing arrives:\n" + feed.log.read_text()[-2000:]
+        time.sleep(0.05)
+    outbox.close()
+    return max(time.monotonic() - began, 1.0)
+
 
 def soak(feed: Feed, kills: int, server_kills: int, rate: float, dice: random.Random, say=lambda _text: None) -> dict:
     """Kill both again and again; return the account."""
@@ -28,9 +41,11 @@ def soak(feed: Feed, kills: int, server_kills: int, rate: float, dice: random.Ra
     killed, rollovers = {"shipper": 0, "server": 0}, 0
     shipper = feed.start()
     try:
+        pace = until_it_ships(feed)
+        say(f"a shipper takes {pace:.1f} s to its first acknowledgement")
         for number, what in enumerate(doom):
-            # From the first instruction of a new process to a few requests later.
-            time.sleep(dice.uniform(0.05, 2.0))
+            # From the first instruction of a new process to a few requests later, also on a busy machine.
+            time.sleep(dice.uniform(0.05, 2 * pace))
             if dice.random() < 0.5:
                 rollovers += feed.roll_over()
             if what == "server":

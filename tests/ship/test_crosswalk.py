@@ -24,6 +24,17 @@ def test_every_protocol_has_its_part():
     assert len(ours()) > 100
 
 
+def test_every_word_of_a_protocol_has_its_place():
+    """In a table beside the others' names, or among those without a counterpart; never in both, never one of nobody."""
+    alone = NAME.findall(PAGE.read_text(encoding="utf-8").split("## Without a counterpart")[1])
+    protocols = ("modbus.", "dnp3.", "s7comm.", "cotp.")
+    every = {field.name for field in vocabulary() if field.name.startswith(protocols)}
+    missing = every - set(ours()) - set(alone)
+    assert not missing, f"say in {PAGE} what others call them, or that nobody does: {sorted(missing)}"
+    assert set(alone) & set(ours()) == set()
+    assert [name for name in alone if name not in vocabulary() and not name.endswith(("*", "."))] == []
+
+
 def test_every_table_has_the_columns_it_announces():
     width = 0
     for line in PAGE.read_text(encoding="utf-8").splitlines():
