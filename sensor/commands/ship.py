@@ -95,7 +95,8 @@ def ship(shipper: Shipper, options: argparse.Namespace) -> int:
     if orders.ending and not whole:
         for lane in shipper.lanes:
             if not lane.drained:
-                say(f"{lane.settings.name}: not all is shipped; it is kept, and goes on with otsensor ship")
+                why = lane.reason or f"took nothing for {options.patience:g} s"
+                say(f"{lane.settings.name}: {why}; not all is shipped; it is kept, and goes on with otsensor ship")
     return OK if whole or not orders.ending else PARTLY
 
 

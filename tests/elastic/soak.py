@@ -25,7 +25,8 @@ def until_it_ships(feed: Feed) -> float:
     """Return how long a shipper that was just started takes until its cursor moves (s, at least 1)."""
     began = time.monotonic()
     outbox = Outbox(feed.db)
-    while not outbox.cursor("soc").shipped:
+    before = outbox.cursor("soc").shipped
+    while outbox.cursor("soc").shipped == before:
         assert time.monotonic() - began < 300, "nothing arrives:\n" + feed.log.read_text()[-2000:]
         time.sleep(0.05)
     outbox.close()
@@ -41,6 +42,10 @@ def soak(feed: Feed, kills: int, server_kills: int, rate: float, dice: random.Ra
     killed, rollovers = {"shipper": 0, "server": 0}, 0
     shipper = feed.start()
     try:
+        until_it_ships(feed)  # the first documents make the streams
+        shipper.kill()
+        shipper.wait()
+        shipper = feed.start()
         pace = until_it_ships(feed)
         say(f"a shipper takes {pace:.1f} s to its first acknowledgement")
         for number, what in enumerate(doom):

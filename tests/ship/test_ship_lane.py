@@ -3,7 +3,9 @@
 import json
 import os
 import pathlib
+import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -234,6 +236,16 @@ def test_a_dead_destination_ends_with_one_and_keeps_everything(path, tmp_path):
     assert code == 1
     assert "nobody listens there" in err
     assert "not all is shipped; it is kept" in err
+
+
+def test_one_that_does_not_answer_is_given_up_and_that_is_said(path, tmp_path):
+    config = tmp_path / "c.yml"
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        config.write_text(f"destinations:\n  - {{type: elasticsearch, hosts: '{host}', timeout: 1s}}\n")
+        code, _, err = finished(otsensor("ship", "--db", path, "--config", config, "--once", "--patience", "0.2"))
+    assert code == 1
+    assert re.search(r"elasticsearch: (took nothing for 0.2 s|no answer within the time given); not all is", err)
 
 
 def test_it_goes_on_until_it_is_told_to_end(path, config):
