@@ -18,6 +18,8 @@ from sensor.capture.live import (
     open_sockets,
     remarks,
 )
+from sensor.capture.live.order import onward
+from sensor.capture.live.span import RETIRE_NS
 from tests.capture.forging import records
 from tests.capture.wire import frame, stop_after, wire
 
@@ -198,6 +200,48 @@ def test_frames_of_two_interfaces_come_in_the_order_of_time(net, capture):
     assert [interface.name for interface in one.live.interfaces] == ["span0", "span1"]
     counts = one.live.counts()
     assert (counts["frames_done.span0"], counts["frames_done.span1"]) == (100, 200)
+
+
+def test_a_silent_port_holds_the_other_one_back_no_longer_than_its_frames_could_take(net, capture):
+    one = capture(["span0", "span1"])
+    sent, waits = [], []
+    stop_after(one.live, 0.6)
+    for block in one.live.blocks():
+        arrived = time.time_ns()
+        waits += [arrived - f[4] for f in frames_of(block)]
+        if block.first == block.last:
+            net.send(frame(len(sent)))
+            sent.append(time.time_ns())
+    assert len(waits) >= 3
+    assert min(waits) > 20_000_000  # until a frame of the other port would have been given
+    assert sorted(waits)[len(waits) // 2] < 80_000_000
+
+
+def test_what_comes_later_than_any_wait_is_given_out_of_order_and_counted(net, capture):
+    slow, fast = capture(["span0"]), capture(["span1"], ring_size=0)
+    live = Live([slow.opened[0][0], fast.opened[0][0]], -RETIRE_NS)  # without any patience
+    blocks = live.blocks()
+    for _ in range(50):  # now and then the machine is too slow for its frames to come late
+        net.send(frame(0), port=0)
+        net.send(frame(1), port=1)
+        found = []
+        while len(found) < 2:
+            found += frames_of(next(blocks))
+        if found[0][2] == 1:
+            break
+    assert [f[0] for f in found] == [frame(1), frame(0)]
+    assert found[0][4] > found[1][4]
+    assert live.counts()["hold_back_overrun.span0"] == 1
+    assert live.counts()["hold_back_overrun.span1"] == 0
+    live.close()
+
+
+@pytest.mark.parametrize(
+    ("time", "now", "then"),
+    [(5, 7, 7), (7, 5, 7), (10**12, 10**12 - 10**9 + 1, 10**12), (10**12, 10**12 - 10**9, 10**12 - 10**9)],
+)
+def test_time_goes_on_but_for_a_clock_that_was_set_back(time, now, then):
+    assert onward(time, now) == then
 
 
 def pair(one, other, number):

@@ -15,7 +15,7 @@ from mypy_extensions import i64
 
 from sensor.capture.block import RECORD, Block, Interface
 from sensor.capture.live import ledger
-from sensor.capture.live.order import HOLD_NS, Ordered
+from sensor.capture.live.order import HOLD_NS, Ordered, onward
 from sensor.capture.live.recording import Recording
 from sensor.capture.live.span import RETIRE_NS, SpanSocket
 from sensor.capture.live.tap import Tap
@@ -138,13 +138,13 @@ class Live:
         newest = read_i64_le(block.index, (block.last - 1) * RECORD)
         if self.own_clock:
             self.ahead = newest - time.time_ns()
-        self.time = max(self.time, newest)
+        self.time = onward(self.time, newest)
         return block
 
     def empty(self) -> Block:
         """Return the time up to which everything was given, by the clock that times the frames."""
         block = Block(b"", b"", 0, 0, 0, self.frames + 1, 0, self.interfaces)
-        self.time = max(self.time, time.time_ns() + self.ahead)
+        self.time = onward(self.time, time.time_ns() + self.ahead)
         block.time = self.time
         if self.recording is not None:
             self.recording.tick(self.time)

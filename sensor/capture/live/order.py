@@ -21,6 +21,7 @@ from sensor.capture.walker import LATEST
 
 # Beyond the time a block may take to be given: the timer that gives it, and the interrupts of two ports, come late.
 HOLD_NS: Final = 2_000_000
+CLOCK_SET_NS: Final = 1_000_000_000  # no frame waits so long: times that go back further are a clock that was set
 MAX_HELD: Final = 64  # blocks of one interface, 16 MiB: six Gbit/s for the time they may wait
 
 
@@ -62,9 +63,10 @@ class Queue:
                 self.full = False
                 return
             held = Held(block, now)
-            self.sure = max(self.sure, held.last_time)
+            self.sure = onward(self.sure, held.last_time)
             self.held.append(held)
-            if read_i64_le(block.index, 0) < given:
+            first = read_i64_le(block.index, 0)
+            if first < given and given - first < CLOCK_SET_NS:
                 self.tap.ledger.add(ledger.LATE, earlier(block, given))
         self.full = True
 
@@ -126,7 +128,7 @@ class Ordered:
         frames: i64 = len(index) // RECORD
         if frames == 0:
             return None
-        self.given = max(self.given, read_i64_le(index, (frames - 1) * RECORD))
+        self.given = onward(self.given, read_i64_le(index, (frames - 1) * RECORD))
         return Block(b"".join(parts), index, 0, frames, 0, 0, 0, self.queues[0].tap.interfaces)
 
     def done(self) -> None:
@@ -158,6 +160,11 @@ class Ordered:
                 left = max(self.wait_ns - (now - queue.held[0].taken), 0)
                 least = left if least < 0 else min(least, left)
         return least
+
+
+def onward(time: i64, now: i64) -> i64:
+    """Return the later of two times, or `now` where the clock was set back in between."""
+    return now if now > time or time - now >= CLOCK_SET_NS else time
 
 
 def total(parts: list[bytes]) -> i64:
