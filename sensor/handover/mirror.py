@@ -15,7 +15,6 @@ from sensor.contract import OUTCOME_NAMES, Exchange, Target
 from sensor.flow.flow import STATE_NAMES, WORKER_LOST, Flow, nobody
 from sensor.handover import records
 from sensor.handover.records import Unfit
-from sensor.handover.teller import UNNUMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -99,20 +98,25 @@ class Mirror:
     def known(self, told: records.Known) -> None:
         """Take a behaviour."""
         client, server = known(self.ends, told.client, "end"), known(self.ends, told.server, "end")
-        self.behaviours[told.number] = Kept(*self.registry.behaviour(client, server, told))
+        kept = self.behaviours[told.number] = Kept(*self.registry.behaviour(client, server, told))
+        self.add_up(kept, told)
 
     def counted(self, told: records.Counted) -> None:
         """Take what a behaviour has counted since."""
-        if told.number == UNNUMBERED or len(told.statistics) not in (COUNTED, STATISTICS):
+        kept = known(self.behaviours, told.number, "behaviour")
+        self.add_up(kept, told)
+        if kept.behaviour.ranged and widen(kept.behaviour.targets, [Target(*target) for target in told.targets]):
+            kept.news = kept.news or WIDENED
+
+    def add_up(self, kept: Kept, told: records.Known | records.Counted) -> None:
+        """Add what a behaviour's statistics have grown by since they were told last."""
+        if len(told.statistics) not in (COUNTED, STATISTICS):
             raise Unfit(f"statistics of {len(told.statistics)} numbers for behaviour {told.number}")
         if any(not 0 <= key >> CODE_BITS < len(OUTCOME_NAMES) for key in told.others):
             raise Unfit(f"an unknown outcome of behaviour {told.number}")
-        kept = known(self.behaviours, told.number, "behaviour")
         others = {key: count - kept.others.get(key, 0) for key, count in told.others.items()}
         kept.behaviour.merge(told.statistics, kept.statistics, {key: grown for key, grown in others.items() if grown})
         kept.statistics, kept.others = told.statistics, told.others
-        if kept.behaviour.ranged and widen(kept.behaviour.targets, [Target(*target) for target in told.targets]):
-            kept.news = kept.news or WIDENED
 
     # --- What happened --------------------------------------------------------------------------------
 

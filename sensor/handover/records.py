@@ -51,7 +51,7 @@ class File(Record, tag=3):
 
 
 class Known(Record, tag=4):
-    """A behaviour that was not there before."""
+    """A behaviour that was not there before, with its first statistics."""
 
     number: Whole
     client: Whole
@@ -62,6 +62,8 @@ class Known(Record, tag=4):
     unit: str
     targets: Targets
     ranged: bool
+    statistics: list[Whole] = []  # as in Behaviour.statistics; none: only that it is known
+    others: dict[Whole, Whole] = {}  # as in Behaviour.others
 
 
 class Counted(Record, tag=5):

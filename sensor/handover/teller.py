@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from sensor.flow.flow import Flow, Half
 
 SECOND: Final = 1_000_000_000
-STATISTICS_NS: Final = SECOND  # between two looks at which behaviours were counted on
-YOUNG: Final = 8  # exchanges: until then each batch tells the count, for regular clients are known by the third
+STATISTICS_NS: Final = 5 * SECOND  # between two looks at which behaviours were counted on
+YOUNG: Final = 4  # exchanges: until then the count is told at once, for regular clients are known by the third
+MAX_YOUNG: Final = 2_048  # of them: a plant that starts has as many; of a flood the newest
 MAX_RECORDS: Final = 4_096  # of one batch: some hundred kB
 BUSY_BYTES: Final = 8_388_608  # that wait to be sent: from here on new conversations go untold
 FULL_BYTES: Final = 33_554_432  # from here on findings, too; what is routine goes on being counted
@@ -46,7 +47,7 @@ class Teller(Findings):
         self.files: dict[int, str] = {}
         self.numbers: dict[Behaviour, int] = {}
         self.counted: list[tuple[Behaviour, int]] = []  # every numbered behaviour, with the count told last
-        self.young: set[int] = set()
+        self.young: dict[int, None] = {}  # the oldest first
         self.flows: set[int] = set()  # numbers of the conversations that were told
         self.flows_untold = 0
         self.findings_untold = 0
@@ -150,15 +151,17 @@ class Teller(Findings):
     def know(self, behaviour: Behaviour, news: str) -> int:
         """Return a behaviour's number; tell it, if it was not told yet, and how a range has grown."""
         number = self.numbers.get(behaviour)
-        if number is None:
+        if number is not None:
+            if news:
+                self.count(number)
+        else:
             number = self.number(behaviour)
             made = records.Known(
                 number, self.end(behaviour.client), self.end(behaviour.server), behaviour.protocol,
                 behaviour.operation, behaviour.action, behaviour.unit, targets(behaviour), behaviour.ranged,
+                behaviour.statistics(), dict(behaviour.others),
             )  # fmt: skip
             self.put(made)
-        if number in self.young or (news and number != UNNUMBERED):
-            self.count(number)
         return number
 
     def number(self, behaviour: Behaviour) -> int:
@@ -167,8 +170,10 @@ class Teller(Findings):
         if number >= MAX_NUMBERED:
             return UNNUMBERED
         self.numbers[behaviour] = number
-        self.counted.append((behaviour, 0))
-        self.young.add(number)
+        self.counted.append((behaviour, behaviour.count))
+        if len(self.young) >= MAX_YOUNG:
+            del self.young[next(iter(self.young))]
+        self.young[number] = None
         return number
 
     # --- Time -----------------------------------------------------------------------------------------
@@ -182,7 +187,7 @@ class Teller(Findings):
         grown = targets(behaviour) if behaviour.ranged else []
         self.put(records.Counted(number, behaviour.statistics(), dict(behaviour.others), grown))
         if behaviour.count >= YOUNG:
-            self.young.discard(number)
+            self.young.pop(number, None)
 
     def tick(self, time: int) -> None:
         """Capture time has gone on to `time`, ns: send what there is."""
