@@ -4,11 +4,13 @@ The rule it lives by: source is the client and destination the server of the exc
 A dictionary is made when a rule has to look, once, and what is not known is not in it.
 """
 
+from ipaddress import IPv4Address
 from typing import Any, Final, NamedTuple
 
 from sensor.behaviour.finding import Finding
 from sensor.contract import OUTCOME_NAMES, REFUSED, Conversation, Endpoint
 from sensor.detect.context import ATTRIBUTES, Context
+from sensor.flow.neighbours import MOVED
 
 Event = dict[str, Any]
 
@@ -243,7 +245,18 @@ class OdditySighting(Sighting):
             "ot.oddity.sample": self.sample.hex(),
             "ot.anomalies": [self.kind.operation],
             **between(talk, sender, receiver, self.kind.protocol),
+            **self.claimed(),
         }
+
+    def claimed(self) -> Event:
+        """Return, of an address that moved, the address and the MAC it was at."""
+        if self.kind.operation != MOVED:
+            return {}
+        return {"ot.target": self.targets(), "ot.asset.previous": self.sample[4:10].hex(":")}
+
+    def targets(self) -> list[str]:
+        """Return the address that moved."""
+        return [str(IPv4Address(self.sample[:4]))] if self.kind.operation == MOVED else []
 
     def frames(self) -> tuple[Frame, ...]:
         """Return the frame it was found in."""

@@ -23,6 +23,8 @@ class Counts:
         self.flows_reused: i64 = 0  # a new connection took the ports of an old one
         self.endpoints_overflowed: i64 = 0  # flows with an end that found the table of endpoints full
         self.networks_overflowed: i64 = 0  # frames of a network that found the table of networks full
+        self.claims_refused: i64 = 0  # addresses claimed by ARP that found the table of owners full
+        self.seekers_refused: i64 = 0  # machines that asked by ARP and found the table full
         self.time_backwards: i64 = 0
         self.time_resets: i64 = 0  # backwards further than disorder explains
         # TCP
@@ -73,6 +75,8 @@ class Counts:
             "flows_reused": self.flows_reused,
             "endpoints_overflowed": self.endpoints_overflowed,
             "networks_overflowed": self.networks_overflowed,
+            "claims_refused": self.claims_refused,
+            "seekers_refused": self.seekers_refused,
             "time_backwards": self.time_backwards,
             "time_resets": self.time_resets,
             "retransmissions": self.retransmissions,

@@ -13,7 +13,7 @@ from typing import Final
 from mypy_extensions import i64
 
 from sensor.contract import Protocol, Sink
-from sensor.decode.kinds import ICMP, TCP, UDP
+from sensor.decode.kinds import ARP, ICMP, TCP, UDP
 from sensor.decode.segment import ACK, RST, SYN, Segment
 from sensor.flow.arrivals import Arrivals
 from sensor.flow.clock import SECOND, Clock
@@ -39,6 +39,7 @@ from sensor.flow.framing import Framing
 from sensor.flow.holdback import HoldBack
 from sensor.flow.idle import Idle
 from sensor.flow.lanes import Lane, Lanes, learn_mac
+from sensor.flow.neighbours import Neighbours
 from sensor.flow.probing import TRIES_MID_STREAM, Candidates
 from sensor.flow.recognition import Recognition
 from sensor.flow.tcp import Order
@@ -78,6 +79,7 @@ class Flows:
         self.recognition = Recognition(self.framing, self.holdback, self.tally, self.watch)
         self.order = Order(self.recognition, self.holdback, self.tally, self.watch)
         self.arrivals = Arrivals(self.holdback, self.order, self.recognition)
+        self.neighbours = Neighbours(self.framing.faults, self.tally)
         self.lanes = Lanes(places, self.tally)
         self.tcp = Candidates("tcp", protocols)
         self.udp = Candidates("udp", protocols)
@@ -140,6 +142,8 @@ class Flows:
             self.arrivals.arrive(flow, half, waiting, segment)
         elif kind == UDP and (flow.dissector is not None or flow.probe is not None):
             self.recognition.datagram(flow, half, segment)
+        elif kind == ARP:
+            self.neighbours.arrive(flow, half.direction, segment)
 
     def tick(self, time: i64) -> None:
         """Capture time went on to `time`, with or without a frame."""
