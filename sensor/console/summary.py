@@ -16,6 +16,7 @@ from sensor.console.legible import legible
 from sensor.console.tables import Column, for_people, safe
 from sensor.console.views import LEVEL_STYLES, VIEWS
 from sensor.console.words import duration, moment, plural, size
+from sensor.flow.neighbours import CONDUCT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -106,6 +107,7 @@ def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd:
         if row["damage"]
     ]
     lines += [Text.assemble(("not read  ", "bold red"), legible(line)) for line in skipped]
+    odd = {kind: count for kind, count in odd.items() if kind not in CONDUCT}  # rules look at conduct
     if odd:
         lines.append(
             Text.assemble(

@@ -1,7 +1,7 @@
 """Who says by ARP that an address is at his machine, and who asks for more addresses than any work needs (RFC 826).
 
-The rule it lives by: an address belongs to who claimed it last, and each change of hands is told; addresses that move by
-design (VRRP, HSRP, GLBP: their MACs are nobody's) are not looked at. What is asked is told once for each window.
+The rule it lives by: an address belongs to who claimed it last, and each change of hands is told; what moves by
+design (VRRP, HSRP, GLBP: their MACs are nobody's) is not looked at. What is asked is told once for each window.
 """
 
 from typing import Final
@@ -23,6 +23,7 @@ WINDOW: Final = 120 * SECOND
 # What may be odd; declared in fields.py
 MOVED: Final = "address_moved"
 SWEPT: Final = "address_sweep"
+CONDUCT: Final = frozenset((MOVED, SWEPT))  # somebody's doing, and nothing wrong with what was captured
 
 REQUEST: Final = 1  # ARP's operation
 NOWHERE: Final = b"\0\0\0\0"  # a machine that looks whether its address is free (RFC 5227)
