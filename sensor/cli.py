@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 # Each command, and the module of `sensor.commands` that has it: only that of the command given is imported.
 VERBS: Final = {
     "read": "read", "assets": "listing", "behaviours": "listing", "alerts": "listing", "flows": "listing",
-    "fields": "declared", "rules": "declared", "setup": "cluster", "doctor": "cluster", "ship": "ship",
+    "fields": "declared", "rules": "declared", "setup": "cluster", "doctor": "doctor", "ship": "ship",
     "receive": "receive", "digest": "digest", "watch": "watch", "config": "config",
 }  # fmt: skip
 # Most objects a command makes live long and hold no cycles: collecting seldom saves a tenth of the time.

@@ -21,8 +21,23 @@ HEADER: Final = struct.Struct("=IHHII")  # length, type, flags, sequence, port
 ATTRIBUTE: Final = struct.Struct("=HH")
 KIND_OF_ATTRIBUTE: Final = 0x3FFF  # the rest are flags
 MOST: Final = 1 << 20  # bytes of one answer
+# struct rtnl_link_stats64, in its order.
+COUNTERS: Final = (
+    "rx_packets", "tx_packets", "rx_bytes", "tx_bytes", "rx_errors", "tx_errors", "rx_dropped", "tx_dropped",
+    "multicast", "collisions", "rx_length_errors", "rx_over_errors", "rx_crc_errors", "rx_frame_errors",
+    "rx_fifo_errors", "rx_missed_errors",
+)  # fmt: skip
 
-IFLA_NAME, IFLA_MASTER, IFLA_LINKINFO, IFLA_PROMISCUITY, IFLA_INFO_KIND = 3, 10, 18, 30, 1
+IFLA_NAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO, IFLA_STATISTICS, IFLA_PROMISCUITY, IFLA_CARRIER = (
+    3,
+    4,
+    10,
+    18,
+    23,
+    30,
+    33,
+)
+IFLA_INFO_KIND: Final = 1
 IFA_ADDRESS, IFA_LOCAL = 1, 2
 
 
@@ -36,6 +51,10 @@ class Link:
     master: int  # the index of the bridge or bond it belongs to, 0 for none
     kind: str  # veth, bridge, vlan …; empty for a card
     promiscuity: int  # how many want all frames
+    frames: int  # of which kind, ARPHRD_…
+    mtu: int
+    carrier: bool
+    counters: dict[str, int]
 
 
 def links() -> dict[str, Link]:
@@ -46,13 +65,21 @@ def links() -> dict[str, Link]:
 
 def link(body: bytes) -> Link:
     """Return one interface."""
-    index, flags = struct.unpack_from("=iI", body, 4)
+    frames, index, flags = struct.unpack_from("=HiI", body, 2)
     given = attributes(body[16:])
     inner = attributes(given.get(IFLA_LINKINFO, b""))
     return Link(
         index, text(given.get(IFLA_NAME, b"")), flags, number(given.get(IFLA_MASTER, b"")),
         text(inner.get(IFLA_INFO_KIND, b"")), number(given.get(IFLA_PROMISCUITY, b"")),
+        frames, number(given.get(IFLA_MTU, b"")), given.get(IFLA_CARRIER, b"\0") != b"\0",
+        counters(given.get(IFLA_STATISTICS, b"")),
     )  # fmt: skip
+
+
+def counters(raw: bytes) -> dict[str, int]:
+    """Return what the kernel counts of an interface."""
+    size = min(len(raw) // 8, len(COUNTERS))
+    return dict(zip(COUNTERS, struct.unpack_from(f"={size}Q", raw), strict=False))
 
 
 def addresses() -> dict[int, list[str]]:

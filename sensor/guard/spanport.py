@@ -5,6 +5,7 @@ The rule it lives by: nothing is changed by us. What is wrong is refused, with t
 
 from __future__ import annotations
 
+import pathlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sensor.guard import netlink
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 NO_ARP: Final = 0x80  # IFF_NOARP
 LOOPBACK: Final = 0x8  # IFF_LOOPBACK
+ROUTES: Final = pathlib.Path("/proc/net/route")
+ROUTES_IPV6: Final = pathlib.Path("/proc/net/ipv6_route")
+REACHED: Final = "this machine is reached that way: name the span port instead"
 TOLD: Final = 4  # addresses told of one interface
 
 
@@ -38,19 +42,20 @@ def check(names: Iterable[str]) -> list[Refusal]:
 
 
 def refusals(link: netlink.Link, addresses: list[str]) -> Iterator[Refusal]:
-    """Return what would answer on one interface."""
+    """Return what would answer on one interface. Nobody is told to cut off the way by which he came."""
+    reached = link.name in default_ways()
     if addresses:
         more = f" and {len(addresses) - TOLD} more" if len(addresses) > TOLD else ""
         yield Refusal(
             link.name,
             f"has the address {', '.join(addresses[:TOLD])}{more}",
             "none on a span port",
-            without(link.name, addresses),
+            REACHED if reached else without(link.name, addresses),
         )
     if not link.flags & (NO_ARP | LOOPBACK):
         yield Refusal(
             link.name, "answers ARP, also for this machine's other addresses", "ARP switched off",
-            f"ip link set {link.name} arp off",
+            REACHED if reached else f"ip link set {link.name} arp off",
         )  # fmt: skip
 
 
@@ -60,3 +65,16 @@ def without(name: str, addresses: list[str]) -> str:
     if any(":" in one for one in addresses):
         commands.append(f"sysctl -w net/ipv6/conf/{name}/disable_ipv6=1")
     return " && ".join(commands)
+
+
+def default_ways() -> set[str]:
+    """Return the interfaces of default routes."""
+    found = set()
+    for path, name, network in ((ROUTES, 0, (1, 7)), (ROUTES_IPV6, 9, (0, 1))):
+        try:
+            lines = path.read_text(encoding="ascii", errors="replace").splitlines()
+        except OSError:  # a kernel without IPv6
+            continue
+        fields = (line.split() for line in lines)
+        found |= {one[name] for one in fields if len(one) > 9 and all(set(one[at]) == {"0"} for at in network)}
+    return found - {"lo"}

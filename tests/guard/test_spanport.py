@@ -97,6 +97,17 @@ def test_many_addresses_are_told_in_short():
     assert "192.0.2.4/32 and 5 more;" in told
 
 
+def test_nobody_is_told_to_cut_off_the_way_by_which_he_came():
+    given = (*QUIET, "ip address add 192.0.2.7/24 dev span0", "ip route add default via 192.0.2.1")
+    assert [one.rpartition(": ")[2] for one in refused(*given)] == ["name the span port instead"]
+    given = (
+        "ip link set span0 arp off",
+        "ip -6 address add 2001:db8::7/64 dev span0",
+        "ip -6 route add default dev span0",
+    )
+    assert [one.rpartition(": ")[2] for one in refused(*given)] == ["name the span port instead"]
+
+
 def test_what_is_not_there_is_somebody_elses_matter():
     assert spanport.check(["otsensor-none0"]) == []
 

@@ -1,0 +1,1 @@
+"""What may be wrong between a plant's mirror port and the sensor, looked for without changing anything."""
