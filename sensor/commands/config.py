@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from sensor.commands.exits import OK
+from sensor.commands.exits import OK, WRONG
 from sensor.config import Config, ConfigError, Loaded, read
-from sensor.config.advice import WARNING, advice
+from sensor.config.advice import FAULT, WARNING, advice
 from sensor.config.places import PLACES, found
 from sensor.config.written import as_json, as_yaml, rows
 from sensor.console.legible import legible
@@ -47,6 +47,8 @@ def check(options: argparse.Namespace) -> int:
         line = loaded.lines.get(one.key)
         place = f"{path}:{line}" if line is not None else f"{path}"
         print(legible(f"{place}: {one.grade}: {one.key.rpartition('.')[2]}: {one.text}"))
+    if any(one.grade == FAULT for one in told):
+        return WRONG
     warnings = sum(one.grade == WARNING for one in told)
     behind = f"; {plural(warnings, 'warning')}" if warnings else ""
     print(legible(f"{path}: {plural(len(loaded.lines), 'key')} checked, no faults{behind}."))

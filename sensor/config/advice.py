@@ -1,7 +1,7 @@
 """What is right as a configuration and may still not be what is meant: files that are not there, secrets anybody reads.
 
-The rule it lives by: it looks at this machine and changes nothing; what is right may be checked on another machine than
-it is for, so nothing here is a fault.
+The rule it lives by: it looks at this machine and changes nothing; a configuration may be checked on another machine
+than it is for, so what is only not there is no fault.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ import pwd
 import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from sensor.capture.live import filter as filters
+from sensor.capture.live.errors import LiveError
 from sensor.keys.problems import meant, quoted
 from sensor.keys.reading import SECRETS
 from sensor.ship import kinds
@@ -23,8 +25,10 @@ if TYPE_CHECKING:
     from sensor.config.file import Loaded
     from sensor.ship.destination import Settings
 
+FAULT: Final = "fault"  # it cannot be used so
 WARNING: Final = "warning"
 NOTE: Final = "note"
+ETHERNET: Final = 1  # its LINKTYPE_ number
 INTERFACES: Final = pathlib.Path("/sys/class/net")
 WHOLE_FRAME: Final = 1_518  # bytes: Ethernet's largest without jumbo frames, one VLAN tag included
 
@@ -41,6 +45,7 @@ def advice(loaded: Loaded) -> Iterator[Advice]:
     """Look at what the configuration names."""
     yield from of_files(loaded)
     yield from of_watching(loaded)
+    yield from of_filter(loaded)
     yield from of_health(loaded)
     for number, one in enumerate(loaded.config.destinations):
         yield from of_destination(one, f"destinations.{number}.")
@@ -83,6 +88,21 @@ def of_watching(loaded: Loaded) -> Iterator[Advice]:
     yield from of_memory(loaded)
     if watch.write is not None and not there(watch.write.folder):
         yield Advice("watch.write.folder", WARNING, f"{watch.write.folder}: no such folder")
+
+
+def of_filter(loaded: Loaded) -> Iterator[Advice]:
+    """Say what is wrong with the filter, as far as it can be told here."""
+    watch = loaded.config.watch
+    try:
+        filters.loaded()
+    except LiveError as error:
+        if watch.filter:
+            yield Advice("watch.filter", NOTE, f"cannot be checked here: {error.found}; {error.expected}")
+        return
+    try:
+        filters.compiled(watch.filter, ETHERNET, watch.snap_length)
+    except LiveError as error:
+        yield Advice("watch.filter", FAULT, f"{error.found}; expected {error.expected}")
 
 
 def of_memory(loaded: Loaded) -> Iterator[Advice]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 GB: Final = 10**9
 DAY: Final = 86_400.0  # s
+MAX_INTERFACES: Final = 64  # each has a ring in every worker
 # What the kernel takes: at most fifteen bytes, no slash, no space, neither of the two names of folders.
 INTERFACE: Final = re.compile(r"(?!\.{1,2}\Z)[^\s/:]{1,15}")
 
@@ -78,6 +79,9 @@ class WatchSettings:
 
     def faults(self) -> Iterator[tuple[str, str]]:
         """Say what is wrong between the keys."""
+        if len(self.interfaces) > MAX_INTERFACES:
+            yield "interfaces", f"{len(self.interfaces):,} interfaces, expected at most {MAX_INTERFACES}"
+            return
         for name in self.interfaces:
             if not INTERFACE.fullmatch(name) or len(name.encode()) > 15:
                 yield "interfaces", f"{quoted(name)} is no name of an interface: at most 15 bytes without / : or spaces"

@@ -108,6 +108,7 @@ FAULTS = [
     ("watch:\n  ring_size: 64 Mbit", 2, "no number with one of b, kb, mb"),
     ("watch:\n  interfaces: [span0, span0]", 2, "'span0' is given twice"),
     ("watch:\n  interfaces: [an-interface-too-long]", 2, "no name of an interface"),
+    ("watch:\n  interfaces: [" + "a," * 60_000 + "]", 2, "60,000 interfaces, expected at most 64"),
     ("watch:\n  interfaces: [..]", 2, "no name of an interface"),
     ("watch:\n  write: {max_size: 1 GB}", 2, "folder is missing"),
     ("watch:\n  write:\n    folder: x\n    max_size: 10 MB\n    file_size: 100 MB", 5, "larger than max_size"),

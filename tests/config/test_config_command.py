@@ -112,3 +112,12 @@ def test_reading_takes_store_rules_and_protocols_from_it_and_options_win(write):
     )
     given = read_options(write("db: a.db\nrules: r\n"), "--db", "b.db", "--rules", "s")
     assert (given.db.name, [path.name for path in given.rules]) == ("b.db", ["s"])
+
+
+def test_a_filter_that_watch_would_refuse_is_a_fault(write, capsys):
+    path = write("watch:\n  user: nobody\n  filter: port 80 nad host 10.0.0.1\n")
+    assert cli.main(["config", "check", str(path)]) == 2
+    told = capsys.readouterr().out
+    assert (
+        told.startswith(f"{path}:3: fault: filter: the name 'nad'; expected an address") or "cannot be checked" in told
+    )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sensor.config import Config, ConfigError, WatchSettings, WriteSettings, load
 from sensor.keys.key import declared
 
-MANY = 20_000 if os.environ.get("OTSENSOR_FUZZ") else 300
+MANY = 20_000 if os.environ.get("OTSENSOR_FUZZ") else 200
 SCALARS = st.one_of(
     st.sampled_from(
         ["", "~", "null", "yes", "no", "on", "1", "0", "-1", "010", "0x1F", "1e999", ".nan", ".inf", "-.inf", "64 MB",
