@@ -85,6 +85,15 @@ HEALTH = {
     "messages_over_budget": "Findings that were not: the day's volume was used up",
 }
 
+KINDS = ("alert", "asset", "behaviour", "flow", "health", "message")
+GONE = {
+    "pruned": "that everybody has, removed from the store",
+    "expired": "removed from the store of a sensor that ships nothing, at its limits",
+    "dropped": "that somebody had not got yet, dropped at the outbox's limits",
+}
+OUTBOX = {f"outbox_{how}_{kind}": f"Documents of kind {kind} {means}" for how, means in GONE.items() for kind in KINDS}
+OUTBOX["rejected_dropped"] = "Dead letters dropped because there were too many"
+
 FIELDS: tuple[Field, ...] = (
     # --- Assets
     Field("ot.asset.id", "keyword", "Id of the asset: a hash of network and address"),
@@ -126,6 +135,7 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.feed.revision", "long", "Revision of its subject"),
     # --- The sensor itself
     *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in HEALTH.items()),
+    *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in OUTBOX.items()),
     *(Field(f"ot.health.{name}", "long", f"Packets with the oddity {name}") for name in ODDITY_NAMES if name),
     Field("ot.health.other", "keyword", "Counters without a field of their own, as name=value", many=True),
 )

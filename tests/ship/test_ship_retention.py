@@ -11,6 +11,7 @@ from sensor.ship.outbox import Outbox
 from sensor.ship.retention import Retention
 from sensor.ship.settings import Limits
 from sensor.store.reader import Reader
+from sensor.vocabulary import vocabulary
 
 DAY = 86_400
 ALL = Filter()
@@ -162,3 +163,8 @@ def test_whoever_has_little_time_goes_on_another_time(lonely):
     assert retention.keep(0.0) == {}
     assert left(lonely) == (600, 1)
     assert set(retention.keep(60.0)) == {"outbox_expired_alert"}
+
+
+def test_every_counter_of_what_goes_has_its_field_in_the_health_documents():
+    names = {f"outbox_{how}_{stream}" for how in ("pruned", "expired", "dropped") for stream in module.HISTORY}
+    assert {f"ot.health.{name}" for name in (*names, "rejected_dropped")} <= set(vocabulary().fields)
