@@ -53,22 +53,30 @@ class Queue:
         self.tap = tap
         self.held: list[Held] = []
         self.sure: i64 = 0  # time of the latest frame seen: an earlier one will not come
-        self.full = False
 
-    def fill(self, now: i64, given: i64) -> None:
-        """Take what the ring has; frames earlier than `given` come too late to be put in order."""
-        while len(self.held) < MAX_HELD:
-            block = self.tap.take()
-            if block is None:
-                self.full = False
-                return
-            held = Held(block, now)
-            self.sure = onward(self.sure, held.last_time)
-            self.held.append(held)
-            first = read_i64_le(block.index, 0)
-            if first < given and given - first < CLOCK_SET_NS:
-                self.tap.ledger.add(ledger.LATE, earlier(block, given))
-        self.full = True
+    def take(self, now: i64, given: i64) -> bool:
+        """Take a block out of the ring; frames earlier than `given` come too late to be put in order."""
+        block = self.tap.take()
+        if block is None:
+            return False
+        held = Held(block, now)
+        self.sure = onward(self.sure, held.last_time)
+        self.held.append(held)
+        first = read_i64_le(block.index, 0)
+        if first < given and given - first < CLOCK_SET_NS:
+            self.tap.ledger.add(ledger.LATE, earlier(block, given))
+        return True
+
+    def due(self) -> i64:
+        """Return the time of the first frame that waits."""
+        held = self.held[0]
+        return read_i64_le(held.block.index, held.at * RECORD)
+
+    def whole(self, limit: i64) -> Block | None:
+        """Take out the first block, if nothing of it was given yet and none of its frames is after `limit`."""
+        if not self.held or self.held[0].at > self.held[0].block.first or self.held[0].last_time > limit:
+            return None
+        return self.held.pop(0).block
 
     def pieces(self, limit: i64, parts: list[bytes], size: i64) -> list[Piece]:
         """Take out the frames up to the time `limit`; their bytes are added to `parts`, which has `size` bytes."""
@@ -113,11 +121,43 @@ class Ordered:
         self.given: i64 = 0  # time of the last frame given
 
     def take(self, final: bool) -> Block | None:
-        """Return the next frames whose turn is sure; `final`: all there are, for no more will come."""
+        """Return the next frames whose turn is sure, of each interface a block at most; `final`: no more will come."""
         now: i64 = time.monotonic_ns()
-        for queue in self.queues:
-            queue.fill(now, self.given)
+        self.fill(now)
         limit = LATEST if final else self.limit(now)
+        for queue in self.queues:
+            if queue.held:
+                limit = min(limit, queue.held[0].last_time)
+        block = self.alone(limit)
+        if block is None:
+            block = self.joined(limit)
+        if block is not None:
+            self.given = onward(self.given, read_i64_le(block.index, (block.last - 1) * RECORD))
+        return block
+
+    def fill(self, now: i64) -> None:
+        """See to it that each interface shows a frame; where one cannot, begin to wait with all that others have."""
+        silent = False
+        for queue in self.queues:
+            if not queue.held and not queue.take(now, self.given):
+                silent = True
+        if silent:
+            for queue in self.queues:
+                while queue.held and len(queue.held) < MAX_HELD and queue.take(now, self.given):
+                    pass
+
+    def alone(self, limit: i64) -> Block | None:
+        """Return a block as it is, if all its frames have their turn before those of others."""
+        only: Queue | None = None
+        for queue in self.queues:
+            if queue.held and queue.due() <= limit:
+                if only is not None:
+                    return None
+                only = queue
+        return only.whole(limit) if only is not None else None
+
+    def joined(self, limit: i64) -> Block | None:
+        """Return the frames of all interfaces up to the time `limit`."""
         parts: list[bytes] = []
         size: i64 = 0
         lanes: list[list[Piece]] = []
@@ -128,7 +168,6 @@ class Ordered:
         frames: i64 = len(index) // RECORD
         if frames == 0:
             return None
-        self.given = onward(self.given, read_i64_le(index, (frames - 1) * RECORD))
         return Block(b"".join(parts), index, 0, frames, 0, 0, 0, self.queues[0].tap.interfaces)
 
     def done(self) -> None:
@@ -140,16 +179,17 @@ class Ordered:
             queue.tap.done(waiting)
 
     def limit(self, now: i64) -> i64:
-        """Return the time up to which nothing earlier can come any more."""
+        """Return the time up to which nothing earlier can come any more, or is waited for no longer."""
         sure = LATEST
         overdue: i64 = 0
         for queue in self.queues:
             sure = min(sure, queue.sure)
+            if len(queue.held) >= MAX_HELD:
+                overdue = max(overdue, queue.held[0].last_time)
             for held in queue.held:
-                if queue.full or now - held.taken >= self.wait_ns:
-                    overdue = max(overdue, held.last_time)
-                if queue.full:
+                if now - held.taken < self.wait_ns:
                     break
+                overdue = max(overdue, held.last_time)
         return max(sure, overdue)
 
     def patience(self, now: i64) -> i64:
