@@ -17,6 +17,8 @@ from rich.console import Console
 from sensor.console.live import view as module
 from sensor.console.live.patient import Patient
 from sensor.console.live.view import LiveView
+from sensor.guard import policy
+from sensor.guard.confine import confine
 
 ENTERED, LEFT = b"\x1b[?1049h", b"\x1b[?1049l"
 HIDDEN, SHOWN = b"\x1b[?25l", b"\x1b[?25h"
@@ -176,3 +178,36 @@ def test_a_pipe_nobody_reads_is_not_waited_for():
         assert patient.ready()
         assert patient.gone
         patient.close()
+
+
+def confined_view():
+    """Show two pictures on this process's terminal, after giving up whatever the recorder gives up."""
+    view = LiveView(Console(force_terminal=True, color_system="256"))
+    confine(policy.recorder(user="nobody"))
+    view.begin(troubled())
+    view.second(scene("漢字"))
+    view.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have something to give up")
+def test_it_draws_also_when_the_process_is_confined(monkeypatch):
+    monkeypatch.setattr(module, "LEAST_SECONDS", 0.0)
+    child, reader = pty.fork()
+    if child == 0:
+        try:
+            confined_view()
+            os._exit(0)
+        except BaseException as error:  # noqa: BLE001  # told to the test by the terminal
+            os.write(1, repr(error).encode())
+        os._exit(1)
+    told = b""
+    try:
+        while part := os.read(reader, 65_536):
+            told += part
+    except OSError:  # the other end is closed
+        pass
+    os.close(reader)
+    assert os.waitpid(child, 0)[1] == 0, told[-500:]
+    assert ENTERED in told
+    assert told.endswith(LEFT)
+    assert "漢字".encode() in told

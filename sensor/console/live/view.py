@@ -7,18 +7,17 @@ gone gets none, and whatever happens the terminal is left as it was found.
 from __future__ import annotations
 
 import contextlib
+import io
 import time
-from typing import IO, TYPE_CHECKING, Final, Self, cast
+from typing import IO, Final, Self, cast
 
+from rich.console import Console
 from rich.live import Live
 
 from sensor.console.live.face import Face
 from sensor.console.live.patient import Patient
 from sensor.console.live.picture import Picture
 from sensor.console.live.scene import Scene
-
-if TYPE_CHECKING:
-    from rich.console import Console
 
 LEAST_SECONDS: Final = 0.25  # between two pictures: nobody reads faster
 LAST_SECONDS: Final = 0.5  # a slow terminal may have to take its last bytes
@@ -34,6 +33,7 @@ class LiveView(Face):
         self.live: Live | None = None
         self.drawn_at = 0.0
         self.scene = Scene()
+        rehearse()
 
     def __enter__(self) -> Self:
         return self
@@ -66,10 +66,7 @@ class LiveView(Face):
         self.drawn_at = now
         if self.live is None:
             self.console.file = cast("IO[str]", self.patient)
-            self.live = Live(
-                Picture(scene), console=self.console, auto_refresh=False, screen=True, redirect_stdout=False,
-                redirect_stderr=False, vertical_overflow="crop",
-            )  # fmt: skip
+            self.live = shown_by(self.console, scene)
             self.live.start()
         self.live.update(Picture(scene), refresh=True)
 
@@ -82,3 +79,18 @@ class LiveView(Face):
             self.patient.finish(LAST_SECONDS)
         self.patient.close()
         self.console.file = self.file
+
+
+def shown_by(console: Console, scene: Scene) -> Live:
+    """Return what keeps a picture on a terminal."""
+    return Live(
+        Picture(scene), console=console, auto_refresh=False, screen=True, redirect_stdout=False, redirect_stderr=False,
+        vertical_overflow="crop",
+    )  # fmt: skip
+
+
+def rehearse() -> None:
+    """Draw once for nobody: what is imported for it may be out of reach once the process is confined."""
+    console = Console(file=io.StringIO(), width=80, height=24, force_terminal=True, color_system="truecolor")
+    with shown_by(console, Scene(sensor="\u00b5\u6f22")) as live:
+        live.refresh()
