@@ -82,6 +82,22 @@ class Reader:
                 row[f"{name}_mean"] = row[f"{name}_sum"] // count if count else None
             yield row
 
+    def newest(self) -> int:
+        """Return when a behaviour was seen last, ns; 0 where there is none."""
+        return int(self.database.execute("SELECT coalesce(max(last_time), 0) FROM behaviours").fetchone()[0])
+
+    def known(self, since: int, most: int) -> Iterator[dict[str, Any]]:
+        """Return behaviours seen since a time, ns, the newest first; of a range each run's own.
+
+        Only what they are and how often they were seen: adding up all statistics takes ten times as long.
+        """
+        names = ", ".join((*SAME[1:], "targets", "ranged", "outcomes"))
+        seen = "sum(count) AS count, min(first_time) AS first_time, max(last_time) AS last_time"
+        grouped = f"SELECT {names}, {seen} FROM behaviours WHERE last_time >= {int(since)} GROUP BY id, ranged * run"  # noqa: S608
+        yield from self._select(
+            f"{grouped} ORDER BY last_time DESC LIMIT {int(most)}", frozenset({"targets", "outcomes"})
+        )
+
     def _evidence(self, alert: str) -> list[dict[str, Any]]:
         """Return the frames an alert rests on: file, number in it, time."""
         kept = "SELECT file, frame, time FROM evidence WHERE alert = ? ORDER BY ordinal"

@@ -23,16 +23,15 @@ if TYPE_CHECKING:
     from sensor.watching.parts import Recording
 
 MONTH_NS: Final = 31 * 24 * 3600 * 1_000_000_000
-MAX_RECALLED: Final = 65_536  # behaviours: half of what the tables hold, so that there is room for what is new
+MAX_RECALLED: Final = 50_000  # behaviours: seconds of a start, and less than half of what the tables hold
 
 
 def recall(recording: Recording) -> int:
     """Fill inventory, registry and acquaintances from the store; return how many behaviours are remembered."""
     with Reader(recording.asked.db) as reader:
-        rows = list(reader.rows("behaviours"))
-        newest = max((row["last_time"] for row in rows), default=0)
-        rows = [row for row in rows if newest - row["last_time"] <= MONTH_NS][:MAX_RECALLED]
-        recall_assets(recording, reader, newest - MONTH_NS)
+        since = reader.newest() - MONTH_NS
+        rows = list(reader.known(since, MAX_RECALLED))
+        recall_assets(recording, reader, since)
     # Exact targets before the ranges that came of them, and clients in the order in which they came.
     for row in sorted(rows, key=lambda row: (row["ranged"], row["first_time"])):
         recall_behaviour(recording, row)

@@ -5,12 +5,13 @@ The rule it lives by: a power failure costs the last second of what happened, an
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Final
 
 from sensor.recorder import Recorder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from typing import Any
 
     from sensor.alert.alert import Alert
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 SECOND: Final = 1_000_000_000
 MAC: Final = 6  # bytes of an address
+LAST_SECONDS: Final = 0.5  # for what has merely been counted on, at the end: it has to come within two seconds
 ROUTINE_NS: Final = 60 * SECOND  # between two writings of what has only been counted on
 
 
@@ -71,8 +73,8 @@ class WatchRecorder(Recorder):
         for alert in alerts:
             self.onlooker.alert(alert)
 
-    def tick(self, time: int) -> None:
-        """Capture time has gone on to `time`, ns: write what is new."""
+    def tick(self, now: int) -> None:
+        """Capture time has gone on to `now`, ns: write what is new."""
         for behaviour in self.fresh:
             self.write(behaviour)
         for end in self.ends:
@@ -83,30 +85,39 @@ class WatchRecorder(Recorder):
                 self.store.asset(asset, self.inventory.role(end))
         self.fresh.clear()
         self.ends.clear()
-        super().tick(time)
+        super().tick(now)
 
-    def routine(self, time: int, behaviours: Iterable[Behaviour], sources: Iterable[Source]) -> bool:
+    def routine(self, now: int, behaviours: Iterable[Behaviour], sources: Iterable[Source]) -> bool:
         """Write what has been counted on, when a minute has passed; return whether it has."""
-        begun, since = self.routine_at, time - self.routine_at
+        begun, since = self.routine_at, now - self.routine_at
         if 0 <= since < ROUTINE_NS:
             return False
-        self.routine_at = time
+        self.routine_at = now
         if not begun:
             return False
-        self.write_all(behaviours, sources, tell=False)
-        return True
-
-    def write_all(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], *, tell: bool) -> None:
-        """Write every asset, and every behaviour that was counted on; `tell`: what waits to be told is told."""
-        for behaviour in behaviours:
-            count = behaviour.count  # 0: known from before, and not seen since
-            if count and (tell or count != self.written.get(behaviour)):
-                self.write(behaviour, tell=tell)
+        for behaviour in self.counted_on(behaviours):
+            self.write(behaviour)
         for asset in self.inventory.shown():
             self.show(asset)
-            self.store.asset(asset, self.inventory.role(asset.endpoint), tell=tell)
+            self.store.asset(asset, self.inventory.role(asset.endpoint))
         for source in sources:
             self.store.capture(source)
+        return True
+
+    def counted_on(self, behaviours: Iterable[Behaviour]) -> Iterator[Behaviour]:
+        """Yield the behaviours whose count is not what was written; 0: known from before, and not seen since."""
+        return (one for one in behaviours if one.count and one.count != self.written.get(one))
+
+    def write_last(self, behaviours: Iterable[Behaviour]) -> int:
+        """Write what has been counted on, as long as there is time; return how many keep the counts of a minute ago."""
+        until = time.monotonic() + LAST_SECONDS
+        left = 0
+        for behaviour in self.counted_on(behaviours):
+            if time.monotonic() < until:
+                self.write(behaviour, tell=True)
+            else:
+                left += 1
+        return left
 
     def show(self, asset: Asset) -> None:
         """Tell whoever looks on of an asset, once."""
@@ -122,7 +133,12 @@ class WatchRecorder(Recorder):
     def end(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:
         """The watch is over: write what is only known now, and what has waited."""
         self.tell(self.book.finish())
-        self.write_all(behaviours, sources, tell=True)
+        left = self.write_last(behaviours)
+        for asset in self.inventory.shown():
+            self.store.asset(asset, self.inventory.role(asset.endpoint), tell=True)
+        for source in sources:
+            self.store.capture(source)
+        counts = {**counts, "behaviours_left_at_end": left}
         self.store.health({**counts, **self.counts()})
         self.store.commit()
         if self.lines is not None:

@@ -42,6 +42,7 @@ class Showing(Onlooker):
         config = asked.config
         self.face = face
         self.names = config.assets
+        self.states = dict.fromkeys(asked.interfaces, "up")  # as told last; nobody has yet
         self.scene = Scene(
             time=time.time_ns(), started=time.time_ns(), sensor=config.observer["observer.name"],
             place=" ".join(filter(None, (config.site, config.segment))), version=config.observer["observer.version"],
@@ -94,7 +95,8 @@ class Showing(Onlooker):
             return
         seconds, self.filled_at = now - self.filled_at if self.filled_at else 1.0, now
         scene.time = time.time_ns()
-        scene.take_interfaces(list(interfaces(crew, counts)), seconds)
+        self.states |= crew.states()
+        scene.take_interfaces(list(interfaces(self.states, counts)), seconds)
         scene.take_losses({name: count for name, count in counts.items() if name.startswith(LOSSES)})
         scene.workers = list(self.workers(crew, seconds))
         scene.store_trouble = recording.store.trouble
@@ -121,9 +123,9 @@ class Showing(Onlooker):
         self.face.end(self.scene)
 
 
-def interfaces(crew: Crew, counts: Mapping[str, int]) -> Iterator[InterfaceRow]:
+def interfaces(states: Mapping[str, str], counts: Mapping[str, int]) -> Iterator[InterfaceRow]:
     """Yield the interfaces with what was seen and lost on each."""
-    for row in rows.interface_rows(counts, crew.states()):
+    for row in rows.interface_rows(counts, states):
         lost = (n for name, n in counts.items() if name.startswith(LOSSES) and name.endswith(f".{row.name}"))
         row.own_drops = sum(lost) - row.kernel_drops
         yield row

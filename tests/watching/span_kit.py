@@ -49,6 +49,14 @@ class Span:
         """Send the frames of a capture, at so many a second, in their order."""
         self.inside(sys.executable, str(ROOT / "tests" / "watching" / "send.py"), str(capture), interface, str(rate))
 
+    def sent(self, interface):
+        """Return how many frames have left by an interface."""
+        path = f"/sys/class/net/{interface}/statistics/tx_packets"
+        done = subprocess.run(
+            ["ip", "netns", "exec", self.name, "cat", path], capture_output=True, text=True, check=True
+        )
+        return int(done.stdout)
+
     def close(self):
         subprocess.run(["ip", "netns", "del", self.name], check=False, capture_output=True)
 
@@ -61,21 +69,21 @@ def run(*command):
 class Watch:
     """One `otsensor watch`."""
 
-    def __init__(self, span, *options, folder=None):
+    def __init__(self, span, *options, folder=None, log=None):
         self.span = span
         self.folder = pathlib.Path(folder or tempfile.mkdtemp(prefix="otsensor-watch-"))
         self.folder.chmod(0o755)
         self.db = self.folder / "plant.db"
-        self.log = self.folder / "log"
+        self.log = pathlib.Path(log) if log is not None else self.folder / "log"
         named = [] if any(option.startswith("span") for option in options) else span.interfaces
         command = ["ip", "netns", "exec", span.name, *OTSENSOR, "watch", *named, "--db", str(self.db), *options]
-        with self.log.open("a") as log:
+        with self.log.open("a") as out:
             self.process = subprocess.Popen(
                 command,
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=out,
+                stderr=out,
                 env={**os.environ, "COLUMNS": "200"},
             )
 

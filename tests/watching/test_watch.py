@@ -1,5 +1,6 @@
 """`otsensor watch` on a real interface: what it finds, how it ends, what it survives."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -146,3 +147,59 @@ otsensor:
   response: Nothing.
   sentence: "{{source.address}} did it"
 """
+
+
+@pytest.fixture
+def small_disk():
+    """A disk of two megabytes, which can grow."""
+    with tempfile.TemporaryDirectory(prefix="otsensor-disk-") as folder:
+        span_kit.run("mount", "-t", "tmpfs", "-o", "size=2M,mode=755", "tmpfs", folder)
+        yield pathlib.Path(folder)
+        span_kit.run("umount", "-l", folder)
+
+
+def test_a_full_disk_ends_nothing_and_what_was_found_meanwhile_is_written_later(span, watching, small_disk):
+    watch = watching(folder=small_disk, log=tempfile.mktemp(prefix="otsensor-log-"))  # not on that disk
+    (small_disk / "ballast").write_bytes(bytes(2_000_000 - sum(f.stat().st_size for f in small_disk.iterdir())))
+    with (small_disk / "ballast").open("ab") as ballast, contextlib.suppress(OSError):
+        while True:
+            os.write(ballast.fileno(), bytes(4096))
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    watch.until(lambda: "full" in watch.said())
+    span.send(span_kit.PCAPS / "modbus-write.pcapng")
+    time.sleep(2)
+    assert watch.workers()
+    (small_disk / "ballast").unlink()
+    watch.until(lambda: {row["protocol"] for row in watch.rows("behaviours")} >= {"s7comm", "modbus"})
+    assert "S7 controller stopped" in {row["title"] for row in watch.rows("alerts")}
+    assert watch.end()[0] == 0
+    assert watch.health()["commits_failed"] > 0
+
+
+def test_an_interface_may_go_down_and_come_up_again(span, watching):
+    watch = watching()
+    span.inside("ip", "link", "set", "span0", "down")
+    watch.until(lambda: "span0 is down" in watch.said())
+    span.inside("ip", "link", "set", "span0", "up")
+    watch.until(lambda: "span0 is up" in watch.said())
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    assert watch.end()[0] == 0
+    assert {row["protocol"] for row in watch.rows("behaviours")} >= {"s7comm"}
+
+
+def test_nothing_is_sent_on_the_span_port(span, watching):
+    watch = watching()
+    before = span.sent("span0")
+    span.send(span_kit.PCAPS / "plant.pcapng", rate=5_000)
+    watch.end()
+    assert watch.rows("behaviours")
+    assert span.sent("span0") == before == 0
+
+
+def test_an_interface_with_an_address_is_refused_with_the_command_that_mends_it(span):
+    span.inside("ip", "address", "add", "192.0.2.7/24", "dev", "span0")
+    watch = span_kit.Watch(span)
+    assert watch.process.wait(60) == 2
+    assert "192.0.2.7" in watch.said()
+    assert "ip address flush dev span0" in watch.said()
+    watch.close()
