@@ -15,6 +15,7 @@ from sensor.watching.parts import load_rules
 
 if TYPE_CHECKING:
     from sensor.config import Config
+    from sensor.guard.notify import Notify
     from sensor.ship.beside import Beside
     from sensor.watching.crew import Crew
     from sensor.watching.parts import Recording
@@ -28,8 +29,9 @@ AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "o
 class Duties:
     """Keeps the recorder, the store and whoever looks on up to date."""
 
-    def __init__(self, recording: Recording, showing: Showing, beside: Beside | None) -> None:
+    def __init__(self, recording: Recording, showing: Showing, beside: Beside | None, notify: Notify) -> None:
         self.recording = recording
+        self.notify = notify
         self.showing = showing
         self.beside = beside
         self.config = recording.asked.config
@@ -43,6 +45,7 @@ class Duties:
     def begin(self) -> None:
         """The workers run."""
         self.showing.begin(self.recording)
+        self.notify.ready(f"watching {', '.join(self.recording.asked.interfaces)}")
         if self.recording.recalled:
             self.say(f"remembered from the store: {self.recording.recalled:,} behaviours")
 
@@ -57,6 +60,7 @@ class Duties:
             self.health_at = self.time
             recording.store.health(self.counts(crew))
         self.showing.second(crew, self.counts(crew), self.beside)
+        self.notify.status(self.showing.scene.trouble or f"{self.showing.scene.rates[-1]:,.0f} frames/s")
 
     def measure(self, crew: Crew) -> None:
         """Note with each interface what was seen on it."""
@@ -84,6 +88,12 @@ class Duties:
 
     def reload(self) -> None:
         """Go by the configuration and the rules as they are in the files now; where they are wrong, by those before."""
+        self.notify.reloading()
+        self.take_anew()
+        self.notify.ready()
+
+    def take_anew(self) -> None:
+        """Read configuration and rules; take them where nothing is wrong."""
         asked, known = self.recording.asked, self.recording.known
         try:
             config = configuration.load(asked.config_file) if asked.config_file is not None else self.config

@@ -63,6 +63,7 @@ class Session:
                 key.data()
         now = time.monotonic()
         self.crew.play(now)
+        self.duties.notify.alive()
         if self.asked_to_reload:
             self.asked_to_reload = False
             self.duties.reload()
@@ -83,6 +84,7 @@ class Session:
 
     def end(self) -> None:
         """Take what the workers still have, and write everything."""
+        self.duties.notify.stopping()
         self.crew.stop()
         self.crew.finish(END_SECONDS)
         self.duties.end(self.crew)

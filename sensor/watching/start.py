@@ -16,6 +16,7 @@ from sensor.capture.live import Recording as FrameRecording
 from sensor.config import ConfigError
 from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
+from sensor.guard.notify import Notify
 from sensor.ship.beside import Beside, files_read, folders_written
 from sensor.watching import ownership
 from sensor.watching.duties import Duties
@@ -50,6 +51,7 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
             showing.say(remark, "warning")
         if os.geteuid() == 0:
             give_files(asked, user)
+        notify = Notify()
         beside = ship_beside(asked, user)
         undo.callback(beside.stop)
         recording = Recording(asked, known)
@@ -61,7 +63,7 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         gc.freeze()
         undo.pop_all()
     workers = Workers(asked, known, sockets)
-    return Session(recording, Duties(recording, showing, beside), watch.workers, workers.run, beside)
+    return Session(recording, Duties(recording, showing, beside, notify), watch.workers, workers.run, beside)
 
 
 def refuse_what_answers(asked: Asked) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import signal
+import socket
 import tempfile
 import time
 
@@ -13,6 +14,8 @@ from tests.watching import span_kit
 
 if why := span_kit.why_not():
     pytest.skip(why, allow_module_level=True)
+
+pytestmark = pytest.mark.slow  # each begins processes of its own, and waits for seconds to pass
 
 SAME = ("client", "server", "protocol", "operation", "action", "unit", "target", "count", "outcomes")
 
@@ -203,3 +206,27 @@ def test_an_interface_with_an_address_is_refused_with_the_command_that_mends_it(
     assert "192.0.2.7" in watch.said()
     assert "ip address flush dev span0" in watch.said()
     watch.close()
+
+
+def test_systemd_is_told_of_ready_alive_reload_and_end(watching, monkeypatch, tmp_path):
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    listening.bind(str(tmp_path / "notify"))
+    listening.settimeout(0.05)
+    monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+    monkeypatch.setenv("WATCHDOG_USEC", "600000")
+    told = []
+
+    def heard(word):
+        with contextlib.suppress(TimeoutError):
+            while True:
+                told.extend(listening.recv(4096).decode().splitlines())
+        return any(line.startswith(word) for line in told)
+
+    watch = watching()
+    for word in ("READY=1", "STATUS=watching span0", "WATCHDOG=1", "STATUS=0 frames/s"):
+        watch.until(lambda word=word: heard(word))
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: heard("RELOADING=1"))
+    watch.end()
+    assert heard("STOPPING=1")
+    listening.close()
