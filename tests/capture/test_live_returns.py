@@ -72,6 +72,19 @@ def test_down_and_up_loses_nothing_that_was_received(net, opened, ring_size):
     reader.live.close()
 
 
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_interface_that_is_down_at_the_start_is_heard_once_it_is_up(net, opened, workers):
+    net.ip("link", "set", "span0", "down")
+    readers = [Reader(Live(sockets)) for sockets in opened(workers)]
+    assert [reader.live.state() for reader in readers] == [{"span0": "down"}] * workers
+    net.ip("link", "set", "span0", "up")
+    net.send(frame(1))
+    assert [one for reader in readers for one in reader.read(LOOK)] == [frame(1)]
+    for reader in readers:
+        assert reader.live.state() == {"span0": "up"}
+        reader.live.close()
+
+
 @pytest.mark.parametrize(("ring_size", "workers"), [(RING, 1), (0, 1), (RING, 2)], ids=["ring", "plain", "fanout"])
 def test_an_interface_that_was_taken_away_is_heard_again_when_it_is_back(net, opened, ring_size, workers):
     lives = [Live(sockets) for sockets in opened(workers, ring_size=ring_size, filter="ether[14:4] != 9")]

@@ -13,10 +13,12 @@ from mypy_extensions import i64
 
 from sensor.capture.block import Block, Interface
 from sensor.capture.live import binding, interface, ledger
+from sensor.capture.live.kernel import BLOCK_FRAMES
 from sensor.capture.live.plain import Plain
 from sensor.capture.live.ring import Port, Ring
 from sensor.capture.live.ringwalker import RingWalker
 from sensor.capture.live.span import RETIRE_NS, SpanSocket
+from sensor.capture.walker import u32
 
 SETTLED: Final = 3 * RETIRE_NS  # after so long without an interface its last block was given to us
 
@@ -72,6 +74,8 @@ class Tap:
                 self.port, self.next = self.next, None
             return None
         walker = self.walker
+        # Before they are looked at: if that should be the end of this worker, they are what it had in its hands.
+        self.ledger.add(ledger.TAKEN, u32(data, BLOCK_FRAMES, False))
         walker.walk(data)
         self.count()
         if walker.frames == 0:
@@ -81,7 +85,6 @@ class Tap:
     def count(self) -> None:
         """Carry the walker's counters over into the ledger."""
         walker, counted, book = self.walker, self.counted, self.ledger
-        book.add(ledger.TAKEN, walker.frames)
         now = [walker.damaged, walker.truncated, walker.tagged, walker.unfinished, walker.glued]
         for at in range(len(now)):
             if now[at] != counted[at]:
