@@ -182,7 +182,8 @@ def test_a_pipe_nobody_reads_is_not_waited_for():
 
 def confined_view():
     """Show two pictures on this process's terminal, after giving up whatever the recorder gives up."""
-    view = LiveView(Console(force_terminal=True, color_system="256"))
+    terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # not what pytest puts in its place
+    view = LiveView(Console(file=terminal, force_terminal=True, color_system="256"))
     confine(policy.recorder(user="nobody"))
     view.begin(troubled())
     view.second(scene("漢字"))
