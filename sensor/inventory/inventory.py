@@ -124,7 +124,7 @@ class Inventory:
     def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
         """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""
         if not asset.heard:
-            asset.heard = asset.endpoint is finding.talk.sender(finding.exchange.client)
+            asset.heard = spoke(asset.endpoint, finding)
         news, count = finding.news, len(behaviours)
         if news and count < 2 * MAX_BEHAVIOURS and (count < MAX_BEHAVIOURS or news in ("client", "operation")):
             behaviours.append(finding.behaviour)
@@ -156,6 +156,13 @@ class Inventory:
             if asset.heard and not (len(asset.endpoint.address) == 6 and asset.endpoint.address in covered)
         ]
         return sorted(found, key=lambda asset: (len(asset.endpoint.address), asset.endpoint.address))
+
+
+def spoke(endpoint: Endpoint, finding: Finding) -> bool:
+    """Say whether an end of an exchange has sent one of its messages."""
+    exchange, talk = finding.exchange, finding.talk
+    asked = exchange.request_time != 0 and endpoint is talk.sender(exchange.client)
+    return asked or (exchange.response_time != 0 and endpoint is talk.sender(1 - exchange.client))
 
 
 def is_somebody(address: bytes) -> bool:

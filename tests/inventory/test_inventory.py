@@ -347,3 +347,15 @@ def test_times_of_an_asset_widen_whatever_the_order():
     for time in (5, 2, 9, 4):
         inventory.opened(found, time * SECOND)
     assert (inventory.assets[1].first_time, inventory.assets[1].last_time) == (2 * SECOND, 9 * SECOND)
+
+
+@pytest.mark.parametrize(("asked", "answered"), [(True, True), (True, False), (False, True)])
+def test_who_has_sent_a_message_of_an_exchange_is_heard_while_the_conversation_goes_on(asked, answered):
+    inventory = Inventory({}, {})
+    found = finding()
+    found.talk.opener, found.talk.answerer = found.behaviour.client, found.behaviour.server
+    found.exchange.request_time = SECOND if asked else 0
+    found.exchange.response_time = 2 * SECOND if answered else 0
+    inventory.find(found)
+    assert inventory.assets[1].heard == asked
+    assert inventory.assets[2].heard == answered
