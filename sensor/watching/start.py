@@ -90,14 +90,18 @@ def give_files(asked: Asked, user: Account) -> None:
 
 
 def ship_beside(asked: Asked, user: Account) -> Beside:
-    """Fork the shipper, which also keeps the store within its limits."""
+    """Fork the shipper, which also keeps the store within its limits.
+
+    It closes the sockets that listen, so nothing is mute for it: their numbers will be files of its own.
+    """
     config = asked.config
     destinations = config.destinations
     sandbox, folder = config.watch.sandbox, asked.db.absolute().parent
     shipper = policy.shipper(
-        store=folder, writes=folders_written(destinations, asked.db), reads=files_read(destinations), sandbox=sandbox
-    )
-    keeper = policy.recorder(user=str(user.uid), store=folder, shipping=shipper, sandbox=sandbox)
+        store=folder, writes=folders_written(destinations, asked.db), reads=files_read(destinations), sandbox=sandbox,
+        mute=(),
+    )  # fmt: skip
+    keeper = policy.recorder(user=str(user.uid), store=folder, shipping=shipper, sandbox=sandbox, mute=())
     return Beside(
         asked.db, destinations, config.outbox, config.observer,
         confine=lambda: shut_in(keeper), confine_shipper=lambda: shut_in(shipper),

@@ -54,6 +54,14 @@ def read(capture, folder):
     return told(found)
 
 
+@pytest.mark.parametrize("workers", [1, 2, 4])
+def test_the_shipper_has_its_claim_however_many_sockets_listen(watching, workers):
+    watch = watching("--workers", str(workers))
+    claim = watch.db.with_name(f"{watch.db.name}-shipper")
+    watch.until(lambda: claim.read_text().strip().isdigit(), seconds=15)
+    assert "died" not in watch.said()
+
+
 @pytest.mark.parametrize("name", ["s7-stop.pcapng", "dnp3-operate.pcapng", "modbus-write.pcapng", "vlan.pcap"])
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_capture_played_on_the_span_gives_what_reading_it_gives(span, watching, tmp_path, name, workers):
