@@ -32,6 +32,8 @@ MAX_RAISED: Final = 100_000  # alerts kept at hand for the summary; all are in t
 class Recorder(Findings):
     """Takes findings in capture order and hands each to inventory, detection, alerts and store."""
 
+    most_raised = MAX_RAISED
+
     def __init__(
         self, inventory: Inventory, detector: Detector, book: AlertBook, store: Store, lines: AlertLines | None
     ) -> None:
@@ -93,7 +95,7 @@ class Recorder(Findings):
     def tell(self, alerts: list[Alert]) -> None:
         """Write new revisions of alerts."""
         for alert in alerts:
-            if len(self.raised) < MAX_RAISED:
+            if len(self.raised) < self.most_raised:
                 self.raised[alert.id] = alert
             self.store.alert(alert)
         if self.lines is not None and alerts:

@@ -71,7 +71,7 @@ class Mirror:
         """Take one batch; raise Unfit where it refers to what was never told."""
         for record in batch.records:
             self.take[type(record)](record)
-        self.time = max(self.time, batch.time)
+        self.time = batch.time
 
     def lost(self) -> None:
         """The worker is gone: its conversations end here, as far as we know."""

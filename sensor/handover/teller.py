@@ -191,7 +191,7 @@ class Teller(Findings):
 
     def tick(self, time: int) -> None:
         """Capture time has gone on to `time`, ns: send what there is."""
-        self.time = max(self.time, time)
+        self.time = time
         if time - self.statistics_at >= STATISTICS_NS or time < self.statistics_at:
             self.statistics_at = time
             self.count_all()

@@ -42,9 +42,10 @@ class EnduringStore(Store):
         self._due = False
 
     def tick(self, time: int) -> None:
-        """Capture time has gone on to `time`: write what has waited for a second."""
+        """A second has passed, and capture time is `time`: write what waits, also where the clock was set back."""
         self._due = True
         super().tick(time)
+        self.commit()
 
     def make_room(self) -> None:
         """Drop rows when too many wait."""

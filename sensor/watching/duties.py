@@ -52,11 +52,11 @@ class Duties:
     def second(self, crew: Crew) -> None:
         """A second has passed."""
         recording = self.recording
-        self.time = max(self.time, crew.time)
+        self.time = crew.time or self.time
         recording.recorder.tick(self.time)
         self.measure(crew)
         recording.recorder.routine(self.time, recording.registry.behaviours, recording.sources)
-        if self.time - self.health_at >= self.config.health.every * NS:
+        if abs(self.time - self.health_at) >= self.config.health.every * NS:
             self.health_at = self.time
             recording.store.health(self.counts(crew))
         self.showing.second(crew, self.counts(crew), self.beside)

@@ -43,6 +43,8 @@ class Onlooker:
 class WatchRecorder(Recorder):
     """Takes findings as they come, for months."""
 
+    most_raised = 0  # the store has them
+
     def __init__(self, *parts: Any) -> None:
         super().__init__(*parts)
         self.fresh: dict[Behaviour, None] = {}  # to be written at the next tick

@@ -80,3 +80,11 @@ def test_a_disk_that_stays_full_costs_the_routine_first_and_each_row_is_counted(
     assert counts["store_dropped_flows"] + len(store._pending["flows"]) == 60
     store._pending.clear()
     store._waiting = 0
+
+
+def test_a_clock_that_is_set_back_keeps_nothing_from_being_written(store):
+    store.tick(10_000 * SECOND)
+    store.health({"frames": 7})
+    store.tick(2 * SECOND)
+    with Reader(store.path) as reader:
+        assert [row["value"] for row in reader.rows("health")] == [7]

@@ -66,3 +66,14 @@ def test_with_all_workers_talking_everything_is_played_in_time(steps):
     assert [time for _, time in got] == sorted(time for _, time in got)
     assert sorted(got) == sorted([*put, *((worker, 10_000) for worker in range(3))])
     assert made.overtaken == 0
+
+
+def test_a_clock_that_is_set_back_stops_nothing():
+    made = order(2)
+    for worker in (0, 1):
+        made.put(worker, Batch(3_600, []), 0)
+    assert len(played(made, 0)) == 2
+    for now in range(1, 5):
+        for worker in (0, 1):
+            made.put(worker, Batch(now, []), now)
+        assert len(played(made, now + PATIENCE)) == 2
