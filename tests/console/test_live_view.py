@@ -185,13 +185,20 @@ def confined_view():
     terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # not what pytest puts in its place
     view = LiveView(Console(file=terminal, force_terminal=True, color_system="256"))
     confine(policy.recorder(user="nobody"))
+    before = termios.tcgetattr(1)
     view.begin(troubled())
+    now = termios.tcgetattr(1)
+    assert not now[3] & (termios.ECHO | termios.ICANON)
+    assert now[3] & termios.ISIG
+    assert now[6][termios.VSUSP] == b"\0"
+    assert now[6][termios.VINTR] == b"\x03"
     view.second(scene("漢字"))
     view.close()
+    assert termios.tcgetattr(1) == before
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to have something to give up")
-def test_it_draws_also_when_the_process_is_confined(monkeypatch):
+def test_it_draws_and_hushes_the_keyboard_also_when_the_process_is_confined(monkeypatch):
     monkeypatch.setattr(module, "LEAST_SECONDS", 0.0)
     child, reader = pty.fork()
     if child == 0:

@@ -128,7 +128,7 @@ def protocols(scene: Scene, width: int, height: int) -> Block:
 
 def often(rate: float) -> str:
     """Write a rate: "412/s", "0.4/s"."""
-    return f"{rate:,.0f}/s" if rate >= 10 or rate == 0 else f"{rate:.1f}/s"
+    return f"{rate:,.0f}/s" if rate >= 9.95 or rate == 0 else f"{rate:.1f}/s"
 
 
 def assets(scene: Scene, width: int, height: int) -> Block:

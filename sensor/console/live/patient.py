@@ -27,6 +27,7 @@ class Patient(io.TextIOBase):
         self.waiting = bytearray()
         self.dropped = 0  # texts
         self.gone = False
+        self.taken = True  # everything, when it was finished
         self.descriptor = descriptor_of(file)
         self.own = opened_again(self.descriptor)
 
@@ -79,6 +80,7 @@ class Patient(io.TextIOBase):
         until = time.monotonic() + seconds
         while not self.ready() and not self.gone and time.monotonic() < until:
             time.sleep(0.01)
+        self.taken = not self.waiting
         self.waiting.clear()
 
     def close(self) -> None:

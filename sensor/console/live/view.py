@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.live import Live
 
 from sensor.console.live.face import Face
+from sensor.console.live.keyboard import Keyboard
 from sensor.console.live.patient import Patient
 from sensor.console.live.picture import Picture
 from sensor.console.live.scene import Scene
@@ -30,6 +31,7 @@ class LiveView(Face):
         self.console = console
         self.file = console.file
         self.patient = Patient(console.file)
+        self.keyboard = Keyboard(self.patient.descriptor if console.file.isatty() else None)
         self.live: Live | None = None
         self.drawn_at = 0.0
         self.scene = Scene()
@@ -67,6 +69,7 @@ class LiveView(Face):
         if self.live is None:
             self.console.file = cast("IO[str]", self.patient)
             self.live = shown_by(self.console, scene)
+            self.keyboard.hush()
             self.live.start()
         self.live.update(Picture(scene), refresh=True)
 
@@ -77,6 +80,7 @@ class LiveView(Face):
             with contextlib.suppress(OSError):
                 live.stop()
             self.patient.finish(LAST_SECONDS)
+        self.keyboard.restore(forget=self.patient.taken)
         self.patient.close()
         self.console.file = self.file
 
