@@ -29,6 +29,7 @@ VERBS: Final = {
     "read": "read", "assets": "listing", "behaviours": "listing", "alerts": "listing", "flows": "listing",
     "fields": "declared", "rules": "declared", "setup": "cluster", "doctor": "doctor", "ship": "ship",
     "receive": "receive", "digest": "digest", "watch": "watch", "config": "config",
+    "install-service": "service",
 }  # fmt: skip
 # Most objects a command makes live long and hold no cycles: collecting seldom saves a tenth of the time.
 COLLECT_AFTER: Final = (100_000, 50, 100)
