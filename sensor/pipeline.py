@@ -11,8 +11,9 @@ from sensor.behaviour.finding import Findings
 from sensor.behaviour.learner import Learner
 from sensor.capture.block import RECORD, Block
 from sensor.contract import Protocol
+from sensor.decode.capturing import LONGEST, SAMPLED, Capturing
 from sensor.decode.decoder import Decoder
-from sensor.decode.kinds import FLOWING, KIND_NAMES
+from sensor.decode.kinds import FLOWING, KIND_NAMES, TCP
 from sensor.flow.table import Flows
 
 
@@ -29,6 +30,7 @@ class Line:
         self.learner = Learner(findings)
         self.flows = Flows(self.learner, protocols, messages, places)
         self.decoder = Decoder()
+        self.capturing = Capturing()
         self.flowing: i64 = FLOWING  # kinds of frames from here on are handed to `flows`
         self.kinds: dict[int, vec[i64]] = {}  # source -> frames of each kind
         self.frames: i64 = 0
@@ -46,7 +48,8 @@ class Line:
             kinds = vec[i64]([0] * len(KIND_NAMES))
             self.kinds[block.source] = kinds
         data, index, decoder, flows = block.data, block.index, self.decoder, self.flows
-        segment, flowing = decoder.segment, self.flowing
+        segment, flowing, capturing = decoder.segment, self.flowing, self.capturing
+        longest, sampled = i64(LONGEST), i64(SAMPLED)
         segment.source = block.source
         links = vec[i64]([interface.link_type for interface in block.interfaces])
         for record in range(block.first, block.last):
@@ -54,14 +57,17 @@ class Line:
             time = read_i64_le(index, at)
             interface = i64(read_i32_le(index, at + 20))
             original = i64(read_i32_le(index, at + 16))
+            captured = i64(read_i32_le(index, at + 12))
             self.bytes += original
+            if captured < original or original > longest:
+                capturing.unusual(captured, original)
             segment.time = time
             segment.number = block.number + record
             segment.interface = interface
             kind = decoder.decode(
                 data,
                 i64(read_i32_le(index, at + 8)),
-                i64(read_i32_le(index, at + 12)),
+                captured,
                 original,
                 links[interface],
                 time,
@@ -69,6 +75,8 @@ class Line:
             self.time = time
             kinds[kind] += 1
             if kind >= flowing:
+                if record & sampled == 0 and kind == TCP:
+                    capturing.sample(segment)
                 flows.see(segment)
         self.frames += block.last - block.first
 
@@ -78,7 +86,17 @@ class Line:
 
     def counts(self) -> dict[str, int]:
         """Return every counter of the line, by name."""
-        return {**self.decoder.counts(), **self.flows.counts(), **self.learner.counts()}
+        return {**self.decoder.counts(), **self.capturing.counts(), **self.flows.counts(), **self.learner.counts()}
+
+    def pulse(self) -> dict[str, object]:
+        """Return what can be said of the quality of what is seen, as plain values; to be asked some seconds apart."""
+        return {
+            **self.flows.pulse(),
+            "time": self.time,
+            "frames": self.frames,
+            "bytes": self.bytes,
+            "counts": self.counts(),
+        }
 
     def frames_by_kind(self, source: int) -> dict[str, int]:
         """Return the frames of one file by kind; they add up to the file."""

@@ -10,6 +10,7 @@ from mypy_extensions import i64
 
 SECOND: Final = 1_000_000_000
 DISORDER: Final = 10 * SECOND  # backwards by less is disorder between queues or files; by more, the clock was set
+LEAP: Final = 10 * SECOND  # forward by more: the clock was set, or nobody listened; live, a quiet interface ticks
 NEVER: Final = -(1 << 62)
 
 
@@ -23,6 +24,7 @@ class Clock:
         self.alarm_at: i64 = NEVER  # that, or the earlier time for which somebody asked: until then nothing is due
         self.backwards: i64 = 0
         self.resets: i64 = 0
+        self.leaps: i64 = 0
 
     def advance(self, time: i64) -> bool:
         """Take a capture time; say whether a whole second has begun since the last sweep."""
@@ -35,6 +37,8 @@ class Clock:
                 self.sweep_at = self.second() + SECOND
             return False
         first = self.time == NEVER
+        if not first and time - self.time > LEAP:
+            self.leaps += 1
         self.time = time
         if time < self.sweep_at:
             return False

@@ -11,6 +11,56 @@ MAX_BUFFERED: Final = 67_108_864  # bytes kept for all flows: 64 MiB is 250 stre
 PRESSURE: Final = MAX_BUFFERED // 2  # from here on, frames that wait for their rest too long are dropped
 
 
+class Spoken:
+    """How well the conversations of one protocol could be read."""
+
+    def __init__(self) -> None:
+        self.conversations: i64 = 0  # recognised
+        self.messages: i64 = 0
+        self.payload_bytes: i64 = 0
+        self.illegible: i64 = 0
+        self.skipped_bytes: i64 = 0  # between illegible bytes or a gap and the next plausible frame
+        self.unread_bytes: i64 = 0  # of conversations given up, and of those on its ports that never were of it
+        self.gave_up: i64 = 0
+        self.unrecognised: i64 = 0  # conversations on its ports that never were of it
+        self.gaps: i64 = 0
+        self.gap_bytes: i64 = 0
+        self.talks: i64 = 0  # conversations between two pulses of which both sides, or enough of one, were heard
+        self.one_way: i64 = 0  # those of one side only
+
+    def take(self, other: "Spoken") -> None:
+        """Add what was counted elsewhere."""
+        self.conversations += other.conversations
+        self.messages += other.messages
+        self.payload_bytes += other.payload_bytes
+        self.illegible += other.illegible
+        self.skipped_bytes += other.skipped_bytes
+        self.unread_bytes += other.unread_bytes
+        self.gave_up += other.gave_up
+        self.unrecognised += other.unrecognised
+        self.gaps += other.gaps
+        self.gap_bytes += other.gap_bytes
+        self.talks += other.talks
+        self.one_way += other.one_way
+
+    def named(self) -> dict[str, int]:
+        """Return every counter under its name."""
+        return {
+            "conversations": self.conversations,
+            "messages": self.messages,
+            "payload_bytes": self.payload_bytes,
+            "illegible": self.illegible,
+            "skipped_bytes": self.skipped_bytes,
+            "unread_bytes": self.unread_bytes,
+            "gave_up": self.gave_up,
+            "unrecognised": self.unrecognised,
+            "gaps": self.gaps,
+            "gap_bytes": self.gap_bytes,
+            "talks": self.talks,
+            "one_way": self.one_way,
+        }
+
+
 class Counts:
     """Counters of one worker; `named` gives them to the health report."""
 
@@ -27,6 +77,7 @@ class Counts:
         self.seekers_refused: i64 = 0  # machines that asked by ARP and found the table full
         self.time_backwards: i64 = 0
         self.time_resets: i64 = 0  # backwards further than disorder explains
+        self.time_leaps: i64 = 0  # forward over more than any pause between two signs of life
         # TCP
         self.retransmissions: i64 = 0
         self.retransmitted_bytes: i64 = 0
@@ -63,6 +114,14 @@ class Counts:
         self.endpoints: i64 = 0
         self.networks: i64 = 0
         self.buffered_bytes: i64 = 0
+        self.protocols: dict[str, Spoken] = {}  # as many as there are dissectors
+
+    def spoken(self, protocol: str) -> Spoken:
+        """Return the counters of one protocol."""
+        spoken = self.protocols.get(protocol)
+        if spoken is None:
+            spoken = self.protocols[protocol] = Spoken()
+        return spoken
 
     def named(self) -> dict[str, int]:
         """Return every counter under its name."""
@@ -79,6 +138,7 @@ class Counts:
             "seekers_refused": self.seekers_refused,
             "time_backwards": self.time_backwards,
             "time_resets": self.time_resets,
+            "time_leaps": self.time_leaps,
             "retransmissions": self.retransmissions,
             "retransmitted_bytes": self.retransmitted_bytes,
             "overlaps_differ": self.overlaps_differ,

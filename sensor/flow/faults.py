@@ -62,6 +62,8 @@ class Faults:
     def strike(self, flow: Flow) -> i64:
         """Count an illegible place; return GO_ON, WITHDRAWN or OUT."""
         self.counts.illegible += 1
+        if flow.dissector is not None:
+            self.counts.spoken(flow.dissector.protocol).illegible += 1
         if flow.frames - flow.struck_at >= FORGIVEN:
             flow.strikes = 0
         flow.struck_at = flow.frames
@@ -69,6 +71,8 @@ class Faults:
         if flow.probe is not None and flow.frames < PROOF:
             self.counts.withdrawn += 1
             self.counts.recognised -= 1
+            if flow.dissector is not None:
+                self.counts.spoken(flow.dissector.protocol).conversations -= 1
             return WITHDRAWN
         return OUT if flow.strikes > MAX_STRIKES else GO_ON
 

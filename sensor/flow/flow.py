@@ -100,6 +100,7 @@ class Flow(Conversation):
         self.struck_at: i64 = 0  # `frames` at the last of them
         self.oddities: i64 = 0  # told so far
         self.waiting: Waiting | None = None  # segments that came before what they answer
+        self.unread = ""  # the protocol of its port, or that it spoke before it was given up: nobody reads it
         # The table's own
         self.table: dict[bytes, Half] = {}  # where its two directions are found
         self.queue: i64 = 0  # which list of idle flows it stands in

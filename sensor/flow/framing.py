@@ -255,6 +255,9 @@ class Framing:
             return
         if verdict == OUT:
             self.counts.gave_up += 1
+            if flow.dissector is not None:
+                flow.unread = flow.dissector.protocol
+                self.counts.spoken(flow.unread).gave_up += 1
             self.faults.tell(flow, GAVE_UP, half.direction, self.time, self.number, data, start, end)
             flow.probe = None
         self.finish(flow)
@@ -274,6 +277,7 @@ class Framing:
         if at <= start or at > end:
             at = end
         self.counts.skipped_bytes += at - start
+        self.counts.spoken(dissector.protocol).skipped_bytes += at - start
         return at
 
     def no_room(self, flow: Flow, half: Half, dissector: Dissector, data: bytes, start: i64, end: i64) -> None:

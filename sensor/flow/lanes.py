@@ -33,6 +33,11 @@ class Lane:
         self.other: dict[bytes, Half] = {}  # other IP: with the protocol's byte behind the key; frames: as it is
         self.endpoints: dict[bytes, Endpoint] = {}
         self.overflow: Endpoint | None = None
+        self.frames: i64 = 0
+        self.last_time: i64 = 0  # capture time, ns, of its latest frame
+        self.talks: i64 = 0  # as in Spoken, of TCP whatever it carries
+        self.one_way: i64 = 0
+        self.fallen: i64 = 0  # of these, the ones whose other side was heard before: it may have failed itself
 
     def table(self, kind: i64) -> dict[bytes, Half]:
         """Return where flows of this kind (of decode.kinds) are found."""
@@ -59,6 +64,7 @@ class Lanes:
         self.by_name: dict[tuple[str, str], Place] = {}
         self.by_interface: dict[tuple[int, int], Place] = {}
         self.overflow: Lane | None = None
+        self.every: list[Lane] = []  # by the number of their network
         # The last one, since the next frame mostly comes from there too
         self.place = Place("", "")
         self.source: i64 = -1
@@ -97,10 +103,12 @@ class Lanes:
             self.counts.networks_overflowed += 1
             if self.overflow is None:
                 self.overflow = Lane(Network(self.counts.networks, "", "", "overflow", ""))
+                self.every.append(self.overflow)
             return self.overflow
         vlan = segment.vlan
         lane = Lane(Network(self.counts.networks, place.site, place.segment, vlan_text(vlan), segment.tunnel_text))
         self.counts.networks += 1
+        self.every.append(lane)
         if segment.tunnel:
             place.tunnelled[(vlan, segment.tunnel)] = lane
         elif vlan != 0:

@@ -127,8 +127,10 @@ class Recognition:
             framing.faults.failed(flow, protocol.name, error, data, start, end)
             return
         self.counts.recognised += 1
+        self.counts.spoken(dissector.protocol).conversations += 1
         flow.dissector = dissector
         flow.carried_by = protocol.name
+        flow.unread = ""
         flow.frames = flow.strikes = flow.struck_at = 0
         if index < probe.registered:
             flow.probe = None
@@ -166,6 +168,8 @@ class Recognition:
         probe.exhausted = True
         if probe.registered > 0:
             kind = f"not_{probe.candidates[0].name}"
+            flow.unread = probe.candidates[0].name
+            self.counts.spoken(flow.unread).unrecognised += 1
             self.framing.faults.tell(
                 flow, kind, 0, flow.last_time, flow.last_number, probe.sample, 0, len(probe.sample)
             )

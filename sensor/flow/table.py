@@ -36,6 +36,7 @@ from sensor.flow.flow import (
     nobody,
 )
 from sensor.flow.framing import Framing
+from sensor.flow.hearing import Hearing
 from sensor.flow.holdback import HoldBack
 from sensor.flow.idle import Idle
 from sensor.flow.lanes import Lane, Lanes, learn_mac
@@ -84,6 +85,7 @@ class Flows:
         self.tcp = Candidates("tcp", protocols)
         self.udp = Candidates("udp", protocols)
         self.idle: list[Idle] = [Idle(timeout) for timeout in TIMEOUTS]
+        self.hearing = Hearing(self.lanes, self.tally, self.clock, self.idle)
         self.nobody = nobody()
         self.swept_at: i64 = 0  # frames seen at the last sweep
         self.resets: i64 = 0  # of the clock, as far as they were noticed
@@ -101,6 +103,8 @@ class Flows:
             clock.time = time
         kind = segment.kind
         lane = self.lanes.find(segment)
+        lane.frames += 1
+        lane.last_time = time
         key = segment.key
         if kind == TCP:
             half = lane.tcp.get(key)
@@ -171,11 +175,16 @@ class Flows:
                 self.end(flow, CAPTURE_OVER)
                 flow = idle.oldest()
 
+    def pulse(self) -> dict[str, object]:
+        """Return how well the conversations are heard; what is said since the last pulse is forgotten."""
+        return self.hearing.gather()
+
     def counts(self) -> dict[str, int]:
         """Return everything counted, by name."""
         self.tally.time_backwards = self.clock.backwards
         self.tally.time_resets = self.clock.resets
-        return self.tally.named()
+        self.tally.time_leaps = self.clock.leaps
+        return {**self.tally.named(), "talkers_left_out": self.hearing.talkers_left_out}
 
     # --- Time ---------------------------------------------------------------------------------------------
 
@@ -318,6 +327,7 @@ class Flows:
         self.order.finish(flow, flow.forth)
         self.order.finish(flow, flow.back)
         self.recognition.finish(flow)
+        self.hearing.ended(flow)
         flow.ending = why
         self.watch.remove(flow)
         self.idle[flow.queue].remove(flow)
