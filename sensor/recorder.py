@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sensor.behaviour.behaviour import Behaviour
     from sensor.capture.source import Source
     from sensor.contract import Conversation, Message
+    from sensor.detect.concern import Concern
     from sensor.detect.detector import Detector, Match
     from sensor.flow.flow import Flow
     from sensor.inventory.inventory import Inventory
@@ -46,6 +47,7 @@ class Recorder(Findings):
         self.raised: dict[str, Alert] = {}
         self.messages: list[Message] = []  # waiting for whoever asked for every message
         self.oddities: dict[str, int] = {}
+        self.concerns: dict[tuple[object, ...], Concern] = {}  # that stand; bounded by whoever judges
 
     # --- What the line tells --------------------------------------------------------------------------
 
@@ -85,6 +87,17 @@ class Recorder(Findings):
         source = cast("Flow", talk).last_source
         self.alert(self.detector.oddity(talk, kind, direction, time, number, sample, source))
 
+    def health(self, concern: Concern) -> None:
+        """Take a concern about what the sensor itself sees; one that is over closes its alerts."""
+        self.concerns.pop(concern.identity, None)
+        if not concern.over:
+            self.concerns[concern.identity] = concern
+        matches = self.detector.health(concern)
+        if concern.over:
+            self.tell(self.book.over(matches))
+        else:
+            self.alert(matches)
+
     # --- What becomes of it ---------------------------------------------------------------------------
 
     def alert(self, matches: list[Match]) -> None:
@@ -119,7 +132,7 @@ class Recorder(Findings):
             self.store.asset(asset, self.inventory.role(asset.endpoint), tell=True)
         for behaviour in behaviours:
             self.store.behaviour(behaviour, tell=True)
-        self.store.health({**counts, **self.counts()})
+        self.store.health({**counts, **self.counts()}, self.concerns.values())
         self.store.commit()
         if self.lines is not None:
             self.lines.close()

@@ -11,7 +11,7 @@ import importlib.util
 from collections.abc import Iterable, Iterator
 
 # Modules of words all protocols share: found by name, not imported, for the vocabulary stands before them on the line.
-SHARED = ("sensor.fields", "sensor.flow.fields", "sensor.ecs", "sensor.ship.fields")
+SHARED = ("sensor.fields", "sensor.flow.fields", "sensor.detect.fields", "sensor.ecs", "sensor.ship.fields")
 TYPES = ("keyword", "text", "long", "double", "boolean", "date", "ip")
 
 

@@ -47,6 +47,16 @@ class AlertBook:
                 told.append(revise(alert))
         return told
 
+    def over(self, matches: Iterable[Match]) -> list[Alert]:
+        """Close the alerts of causes that have ended."""
+        told = []
+        for match in matches:
+            alert = self.open.get((match.rule.id, match.key))
+            if alert is not None:
+                alert.last_time = max(alert.last_time, match.time)
+                told += self.close((match.rule.id, match.key))
+        return told
+
     def make_room(self) -> list[Alert]:
         """Close the alert not heard of for longest when there are too many."""
         if len(self.open) < self.max_open:

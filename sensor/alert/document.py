@@ -14,7 +14,7 @@ from sensor import ecs
 from sensor.alert.alert import Alert
 from sensor.detect import attack
 from sensor.detect.attack import Technique
-from sensor.detect.event import listed
+from sensor.detect.event import HEALTH, listed
 
 VENDOR: Final = "otsensor"
 RULESET: Final = "otsensor"
@@ -62,7 +62,7 @@ def about_event(alert: Alert, sequence: int) -> dict[str, Any]:
         "ecs.version": ecs.VERSION,
         "message": sentence,
         "event.kind": "alert",
-        "event.category": ["intrusion_detection", "network"],
+        "event.category": ["network"] if alert.rule.category == HEALTH else ["intrusion_detection", "network"],
         "event.type": ["info"],
         "event.dataset": "otsensor.alert",
         "event.module": "otsensor",

@@ -14,6 +14,7 @@ from sensor.behaviour.behaviour import Behaviour, ending
 from sensor.behaviour.finding import Finding
 from sensor.contract import Conversation, Endpoint
 from sensor.detect.acquaintance import SETTLING_NS, Acquaintances
+from sensor.detect.concern import Concern
 from sensor.detect.context import Context
 from sensor.detect.correlation import Correlation, Fired
 from sensor.detect.event import (
@@ -21,6 +22,7 @@ from sensor.detect.event import (
     ExchangeSighting,
     FlowSighting,
     Frame,
+    HealthSighting,
     Kind,
     OdditySighting,
     Sighting,
@@ -187,6 +189,10 @@ class Detector:
     def asset(self, endpoint: Endpoint, attribute: str, value: str, previous: str, frame: Frame) -> list[Match]:
         """Take a new asset (no attribute), or an attribute that is new or has changed."""
         return self.whole(AssetSighting(endpoint, attribute, value, previous, frame))
+
+    def health(self, concern: Concern) -> list[Match]:
+        """Take a concern about what the sensor itself sees; one that is over matches as it did when it began."""
+        return self.whole(HealthSighting(concern))
 
     def whole(self, sighting: Sighting) -> list[Match]:
         """Run every concerned rule on a sighting of which nothing is remembered."""

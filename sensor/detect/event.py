@@ -4,11 +4,12 @@ The rule it lives by: source is the client and destination the server of the exc
 A dictionary is made when a rule has to look, once, and what is not known is not in it.
 """
 
-from ipaddress import IPv4Address
+from ipaddress import IPv4Address, ip_address
 from typing import Any, Final, NamedTuple
 
 from sensor.behaviour.finding import Finding
 from sensor.contract import OUTCOME_NAMES, REFUSED, Conversation, Endpoint
+from sensor.detect.concern import Concern
 from sensor.detect.context import ATTRIBUTES, Context
 from sensor.flow.neighbours import MOVED
 
@@ -22,7 +23,8 @@ EXCHANGE: Final = "exchange"
 FLOW: Final = "flow"
 ODDITY: Final = "oddity"
 ASSET: Final = "asset"
-CATEGORIES: Final = (EXCHANGE, FLOW, ODDITY, ASSET)
+HEALTH: Final = "health"
+CATEGORIES: Final = (EXCHANGE, FLOW, ODDITY, ASSET, HEALTH)
 
 
 class Kind(NamedTuple):
@@ -292,6 +294,34 @@ class AssetSighting(Sighting):
         return (self.frame,)
 
 
+class HealthSighting(Sighting):
+    """A concern about what the sensor itself sees or keeps."""
+
+    def __init__(self, concern: Concern) -> None:
+        super().__init__(Kind(HEALTH, "", concern.kind, ""), concern.time)
+        self.concern = concern
+
+    def make(self) -> Event:
+        """Return the concern; a machine that it is about stands as the destination."""
+        concern = self.concern
+        ip = is_ip(concern.address)
+        return {
+            "@timestamp": self.time,
+            "event.kind": "event",
+            "event.dataset": "otsensor.health",
+            "ot.health.kind": concern.kind,
+            "ot.health.where": concern.where,
+            "ot.health.found": concern.found,
+            "ot.health.expected": concern.expected,
+            "ot.health.since": concern.began,
+            "ot.health.over": concern.over,
+            "destination.address": concern.address,
+            "destination.ip": concern.address if ip else None,
+            "destination.mac": None if ip else concern.address.replace(":", "-").upper(),
+            **location(*concern.place),
+        }
+
+
 def between(talk: Conversation, client: Endpoint, server: Endpoint, protocol: str) -> Event:
     """Return who is at both ends, over what, seen where."""
     return {
@@ -317,15 +347,29 @@ def address(end: str, endpoint: Endpoint) -> Event:
 def place(endpoint: Endpoint) -> Event:
     """Return the point of observation."""
     network = endpoint.network
-    outer, _, inner = network.vlan.partition(".")
+    return location(network.site, network.segment, network.vlan, network.tunnel)
+
+
+def location(site: str, segment: str, vlan: str, tunnel: str) -> Event:
+    """Return a point of observation."""
+    outer, _, inner = vlan.partition(".")
     return {
-        "ot.site": network.site,
-        "ot.segment": network.segment,
-        "ot.vlan": network.vlan,
-        "ot.tunnel": network.tunnel,
+        "ot.site": site,
+        "ot.segment": segment,
+        "ot.vlan": vlan,
+        "ot.tunnel": tunnel,
         "network.vlan.id": outer,
         "network.inner.vlan.id": inner,
     }
+
+
+def is_ip(text: str) -> bool:
+    """Say whether an address is one of IP."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def asset(end: str, endpoint: Endpoint, context: Context) -> Event:

@@ -189,7 +189,8 @@ def flow(row: Row, observer: Mapping[str, str]) -> Item:
 
 def health(row: Row, observer: Mapping[str, str]) -> Item:
     """Return the sensor's own counters at one moment."""
-    counts: Mapping[str, int] = row["counts"]
+    counts = {name: value for name, value in row["counts"].items() if not isinstance(value, list)}
+    lists = {f"ot.health.{name}": row["counts"].get(name, [])[:MAX_MANY] for name in ("standing", "interfaces")}
     declared = {f"ot.health.{name}": value for name, value in counts.items() if f"ot.health.{name}" in COUNTERS}
     others = [f"{name}={value}" for name, value in counts.items() if f"ot.health.{name}" not in COUNTERS]
     time = instant(row["time"])
@@ -199,8 +200,9 @@ def health(row: Row, observer: Mapping[str, str]) -> Item:
         "event.created": time,
         **declared,
         "ot.health.other": others[:MAX_MANY],
+        **lists,
     }
-    identity = digest("health", row["time"], orjson.dumps(counts, option=orjson.OPT_SORT_KEYS).decode())
+    identity = digest("health", row["time"], orjson.dumps(row["counts"], option=orjson.OPT_SORT_KEYS).decode())
     return finished("health", row["sequence"], identity, 1, fields, observer)
 
 

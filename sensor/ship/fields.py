@@ -2,6 +2,7 @@
 
 from sensor.contract import OUTCOME_NAMES
 from sensor.decode.oddities import ODDITY_NAMES
+from sensor.detect.fields import CONCERNS
 from sensor.vocabulary import Field
 
 
@@ -26,7 +27,7 @@ ENDINGS = {
 }
 
 HEALTH = {
-    "frames": "Frames read",
+    "frames": "Frames of conversations read",
     "mirror_duplicates": "Frames left out because the mirror had copied them twice",
     "flows_opened": "Conversations that began",
     "flows_closed": "Conversations that ended",
@@ -36,6 +37,11 @@ HEALTH = {
     "networks_overflowed": "Frames of a network that found the table of networks full",
     "time_backwards": "Frames earlier than the one before",
     "time_resets": "Times the clock went back further than disorder explains",
+    "time_leaps": "Times capture time went on by more than ten seconds at once",
+    "frames_cut": "Frames cut short by a snap length or the mirror",
+    "frames_long": "Frames longer than Ethernet has them: glued together, or jumbo frames",
+    "checksums_sampled": "TCP checksums looked at, one in sixteen",
+    "checksums_unfinished": "TCP checksums not filled in by the sending host",
     "retransmissions": "TCP segments sent again",
     "retransmitted_bytes": "Bytes sent again",
     "overlaps_differ": "Bytes of a stream sent twice, and different",
@@ -83,6 +89,11 @@ HEALTH = {
     "messages_kept": "Findings kept as documents of their own",
     "messages_repeated": "Findings that were not: the same behaviour had its share of the hour",
     "messages_over_budget": "Findings that were not: the day's volume was used up",
+    "talkers_left_out": "Machines that spoke and were too many to be told",
+    "concerns": "Concerns about what the sensor sees or keeps, begun",
+    "concerns_open": "Concerns that stand",
+    "concerns_hushed": "Concerns only counted, because too many stood",
+    "rhythms_refused": "Networks and machines whose silence is not judged, because there were too many",
 }
 
 KINDS = ("alert", "asset", "behaviour", "flow", "health", "message")
@@ -137,5 +148,11 @@ FIELDS: tuple[Field, ...] = (
     *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in HEALTH.items()),
     *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in OUTBOX.items()),
     *(Field(f"ot.health.{name}", "long", f"Packets with the oddity {name}") for name in ODDITY_NAMES if name),
+    *(
+        Field(f"ot.health.concern_{kind}", "long", f"Concerns that stand: {meaning}")
+        for kind, meaning in CONCERNS.items()
+    ),
+    Field("ot.health.standing", "keyword", "The concerns that stand, a line each", many=True),
+    Field("ot.health.interfaces", "keyword", "Capture interfaces, each with its state", many=True),
     Field("ot.health.other", "keyword", "Counters without a field of their own, as name=value", many=True),
 )

@@ -5,7 +5,7 @@ The rule it lives by: a row is a plain tuple made in one expression: it is the p
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import orjson
@@ -15,6 +15,7 @@ from sensor.alert.document import document
 from sensor.behaviour.behaviour import Behaviour, Durations
 from sensor.capture.source import Source
 from sensor.contract import Conversation, Network
+from sensor.detect.concern import Concern
 from sensor.detect.rule import text_of
 from sensor.flow.community import community_id
 from sensor.flow.flow import Flow
@@ -162,6 +163,22 @@ def clipped(number: int) -> int:
 def clipped_all(counts: Mapping[str, int]) -> dict[str, int]:
     """Return counters as JSON readers take them."""
     return {clean(name): clipped(int(value)) for name, value in counts.items()}
+
+
+def report(
+    sequence: int,
+    run: int,
+    time: int,
+    counts: Mapping[str, int],
+    concerns: Iterable[Concern],
+    interfaces: Mapping[str, str],
+) -> Row:
+    """Return one report of the sensor's own health."""
+    told: dict[str, Any] = dict(clipped_all(counts))
+    standing = [clean(one.text) for one in concerns]
+    states = [clean(f"{name} {state}") for name, state in interfaces.items()]
+    told.update({name: lines for name, lines in (("standing", standing), ("interfaces", states)) if lines})
+    return (sequence, run, time, json(told))
 
 
 def renumbered(name: str, waiting: list[Row], ahead: int) -> list[Row]:

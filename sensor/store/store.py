@@ -15,6 +15,7 @@ from sensor.alert.alert import Alert
 from sensor.behaviour.behaviour import Behaviour
 from sensor.capture.source import Source
 from sensor.contract import Conversation
+from sensor.detect.concern import Concern
 from sensor.detect.event import ExchangeSighting
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset
@@ -155,11 +156,14 @@ class Store:
             known[0] += 1
             known[1], known[2] = min(known[1], time), max(known[2], time)
 
-    def health(self, counts: Mapping[str, int]) -> None:
-        """Write counters; within a run they replace those written before."""
+    def health(
+        self, counts: Mapping[str, int], concerns: Iterable[Concern] = (), interfaces: Mapping[str, str] | None = None
+    ) -> None:
+        """Write counters, the concerns that stand and the interfaces' states; counters replace those of this run."""
         for name, value in counts.items():
             self._put("health", (self.run, name, int(value)))
-        self._put("health_reports", (self._next(), self.run, self._time, rows.json(rows.clipped_all(counts))))
+        report = rows.report(self._next(), self.run, self._time, counts, concerns, interfaces or {})
+        self._put("health_reports", report)
         self._commit_when_full()
 
     # --- Batches --------------------------------------------------------------------------------------

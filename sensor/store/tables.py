@@ -154,6 +154,7 @@ ODDITIES = Table(
     "count = count + excluded.count, " + WIDER,
 )  # fmt: skip
 HEALTH = Table("health", ("run INT", "name TEXT", "value INT"), ("run", "name"))
+# Its counts are a map of names to numbers, with two lists of lines beside: "standing", the concerns, and "interfaces".
 REPORTS = Table(
     "health_reports",
     ("sequence INTEGER", "run INT", "time INT", "counts TEXT"),
