@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from sensor.alert.book import AlertBook
 from sensor.alert.lines import AlertLines
@@ -16,6 +16,7 @@ from sensor.config import Config
 from sensor.detect.context import InventoryContext
 from sensor.detect.detector import Detector
 from sensor.detect.ruleset import RuleSet, default_rules
+from sensor.guard.health.span import SpanQuality
 from sensor.inventory.inventory import Inventory
 from sensor.pipeline import Line
 from sensor.protocols import discovery
@@ -31,8 +32,11 @@ if TYPE_CHECKING:
     from sensor.capture.block import Block
     from sensor.capture.source import Source
     from sensor.contract import Message
+    from sensor.detect.concern import Concern
     from sensor.inventory.asset import Asset
     from sensor.inventory.conduct import Role
+
+JUDGED_EVERY: Final = 100_000  # frames: judging looks at every flow, which must not cost more than reading does
 
 Paths = "str | pathlib.Path | Sequence[str | pathlib.Path]"
 
@@ -71,6 +75,8 @@ class Reading:
         self.recorder = Recorder(
             self.inventory, Detector(self.rules, InventoryContext(self.inventory)), AlertBook(), self.store, lines
         )
+        self.quality = SpanQuality(live=False)
+        self.concerns: dict[tuple[object, ...], Concern] = {}  # every one there was, as it was told last
         self.line: Line | None = None
         self.stopped = False  # someone asked to end early
         self.done = False
@@ -103,17 +109,34 @@ class Reading:
         line = self.line = Line(self.recorder, self.protocols, messages, places)
         self.files.extend(source.path for source in self.captures.sources)
         self.store.files = self.files
+        judged = 0
         for block in self.captures.blocks():
             self._place(block, places)
             line.run(block)
             self.recorder.tick(line.time)
+            if line.frames - judged >= JUDGED_EVERY:
+                judged = line.frames
+                self._judge(line, last=False)
             yield
             if self.stopped:
                 break
+        self._judge(line, last=True)
         line.finish()
-        self.recorder.finish(line.learner.behaviours, self.captures.sources, line.counts())
+        counts = {**line.counts(), **self.quality.counts()}
+        self.recorder.finish(line.learner.behaviours, self.captures.sources, counts)
         self.done = True
         yield
+
+    def _judge(self, line: Line, *, last: bool) -> None:
+        """Judge how well the captures show what happened; `last`: nothing follows."""
+        if not line.frames:
+            return
+        self.quality.begin(min(one.first_time for one in self.captures.sources if one.frames))
+        self.quality.hear(line.pulse())
+        lost = {f"kernel_drops.{pathlib.Path(one.path).name}": int(one.drops) for one in self.captures.sources}
+        for concern in self.quality.judge(line.time, lost, last=last):
+            self.concerns[concern.identity] = concern
+            self.recorder.health(concern)
 
     def _place(self, block: Block, places: dict[tuple[int, int], tuple[str, str]]) -> None:
         """Say where the interfaces of a block look: known by the file's path, its name, or the interface's name."""
@@ -210,7 +233,8 @@ class Reading:
     def counts(self) -> dict[str, int]:
         """Every counter of the line by name: nothing is dropped without one."""
         line = self.run().line
-        return {**(line.counts() if line is not None else {}), **self.recorder.counts()}
+        counted = {**self.recorder.counts(), **self.quality.counts()}
+        return {**(line.counts() if line is not None else {}), **counted}
 
 
 def as_raised(alert: Alert) -> dict[str, Any]:

@@ -155,7 +155,8 @@ def run_with_progress(reading: Reading) -> None:
 def tell(options: argparse.Namespace, reading: Reading, seconds: float) -> None:
     """Say what was found, as far as it was asked for, and in any case what is wrong."""
     slow = not build.compiled() and reading.frames > MANY
-    wrong = reading.damaged or reading.skipped or reading.recorder.oddities or reading.stopped or slow
+    seen = reading.recorder.oddities or reading.concerns
+    wrong = reading.damaged or reading.skipped or seen or reading.stopped or slow
     if options.quiet and not options.json and not wrong:
         return
     from sensor.commands import shown  # noqa: PLC0415  who asks for silence need not pay for the means of speech

@@ -6,6 +6,7 @@ The rule it lives by: whoever asks for silence does not pay for it, so this is i
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +55,7 @@ def everything(reading: Reading) -> bytes:
         "skipped": [{"path": one.path, "why": one.why} for one in reading.skipped],
         "counts": reading.counts,
         "oddities": reading.rows("oddities"),
+        "concerns": [dataclasses.asdict(one) for one in reading.concerns.values()],
         **{kind: reading.rows(kind) for kind in SHOWN},
     }
     return orjson.dumps(found, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_APPEND_NEWLINE)
@@ -90,7 +92,8 @@ def tell_troubles(reading: Reading, *, slow: bool) -> None:
     """Say on standard error what could not be read."""
     err = summary.console(to_stderr=True)
     skipped = [str(one) for one in reading.skipped]
-    for line in summary.troubles(reading.rows("captures"), skipped, reading.recorder.oddities):
+    concerns = [one.text for one in reading.concerns.values()]
+    for line in summary.troubles(reading.rows("captures"), skipped, reading.recorder.oddities, concerns):
         err.print(line, soft_wrap=True)
     if reading.stopped:
         err.print("Ended by Ctrl-C: what was read until then is shown and kept.", style="yellow")

@@ -99,8 +99,10 @@ def recorded(captures: Iterable[Mapping[str, Any]]) -> list[Text]:
     return lines
 
 
-def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd: Mapping[str, int]) -> list[Text]:
-    """Return what could not be read, a line each."""
+def troubles(
+    captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd: Mapping[str, int], concerns: Iterable[str] = ()
+) -> list[Text]:
+    """Return what could not be read or seen, a line each."""
     lines = [
         Text.assemble(("damaged  ", "bold red"), (legible(row["path"]), "bold"), f": {legible(row['damage'])}")
         for row in captures
@@ -108,6 +110,7 @@ def troubles(captures: Iterable[Mapping[str, Any]], skipped: Iterable[str], odd:
     ]
     lines += [Text.assemble(("not read  ", "bold red"), legible(line)) for line in skipped]
     odd = {kind: count for kind, count in odd.items() if kind not in CONDUCT}  # rules look at conduct
+    lines += [Text.assemble(("unseen   ", "bold yellow"), legible(line)) for line in concerns]
     if odd:
         lines.append(
             Text.assemble(

@@ -94,6 +94,19 @@ def s7(parameters, data):
     return carrier + struct.pack("!BBHHHH", 0x32, 7, 0, 512, len(parameters), len(data)) + parameters + data
 
 
+def long_polls(number):
+    """Return polls of 120 registers with their answers."""
+    for turn in range(number):
+        yield f"> {turn:04x} 0000 0006 01 03 0000 0078"
+        yield f"< {turn:04x} 0000 00f3 01 03 f0 {'0001' * 120}"
+
+
+def with_holes(frames):
+    """Return a conversation of which the mirror has lost every fifth long frame."""
+    long = [number for number, one in enumerate(frames) if len(one) > 200]
+    return [one for number, one in enumerate(frames) if number not in long[::5]]
+
+
 def captures():
     """Return every capture by its name."""
     question = "> 0001 0000 0006 01 03 0000 0002"
@@ -125,6 +138,7 @@ def captures():
             "> 056418c40a0001003d3ac1c1040c0117010081016400000064007439000000ffff",
             "< 05641a4401000a00af5dd4c18100000c011701008101640000003f0e6400000002bc37",
         ),
+        "forged-holes.pcap": with_holes(conversation(502, *long_polls(40))),
         "forged-host-scan.pcap": [
             frame(CLIENT, f"192.0.2.{host}", (40000 + host, 502), (1, 0), SYN) for host in range(100, 165)
         ],

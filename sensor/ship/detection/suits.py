@@ -43,6 +43,7 @@ UNKNOWN: Final = {
     "ot.outcome": "a behaviour counts its answers in sum; which question got which is the sensor's",
     "ot.refusal_code": "a behaviour lists its codes in sum; which question got which is the sensor's",
     "ot.anomalies": "oddities of single messages are in `message` documents only",
+    "ot.health.kind": "what the sensor sees and keeps is judged by the sensor as it goes on; health has only counters",
     "ot.oddity.kind": "oddities of streams are not shipped but as alerts",
 }
 SINGLE: Final = "a field of single messages, which are in `message` documents only"
