@@ -75,7 +75,7 @@ class Reading:
         self.recorder = Recorder(
             self.inventory, Detector(self.rules, InventoryContext(self.inventory)), AlertBook(), self.store, lines
         )
-        self.quality = SpanQuality(live=False)
+        self.quality = SpanQuality(self.options.config.health, live=False)
         self.concerns: dict[tuple[object, ...], Concern] = {}  # every one there was, as it was told last
         self.line: Line | None = None
         self.stopped = False  # someone asked to end early

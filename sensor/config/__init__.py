@@ -4,6 +4,7 @@ The rule it lives by: every key is checked, and a wrong one is answered with its
 """
 
 from sensor.config.file import ConfigError, Loaded, load, read
-from sensor.config.settings import Config, HealthSettings, WatchSettings, WriteSettings
+from sensor.config.settings import Config, WatchSettings, WriteSettings
+from sensor.guard.health.settings import HealthSettings
 
 __all__ = ["Config", "ConfigError", "HealthSettings", "Loaded", "WatchSettings", "WriteSettings", "load", "read"]

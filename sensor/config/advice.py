@@ -127,7 +127,8 @@ def of_health(loaded: Loaded) -> Iterator[Advice]:
     """Say when everybody may ask how the sensor is."""
     listen = loaded.config.health.listen
     if listen is not None and ipaddress.ip_address(listen.host).is_unspecified:
-        yield Advice("health.listen", WARNING, f"{listen} answers on every address of this machine; "
+        refused = "" if loaded.config.health.listen_anywhere else ", and is refused unless listen_anywhere is true"
+        yield Advice("health.listen", WARNING, f"{listen} answers on every address of this machine{refused}; "
                      "name the one of the management network")  # fmt: skip
 
 

@@ -13,6 +13,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from sensor import build
+from sensor.guard.health.settings import HealthSettings
 from sensor.keys.key import key
 from sensor.keys.problems import quoted
 from sensor.ship import settings as shipping
@@ -21,7 +22,6 @@ from sensor.ship.destination import MESSAGE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from sensor.keys.key import Address
     from sensor.ship.destination import Settings
 
 GB: Final = 10**9
@@ -87,16 +87,6 @@ class WatchSettings:
                 yield "interfaces", f"{quoted(name)} is no name of an interface: at most 15 bytes without / : or spaces"
         for name in sorted({name for name in self.interfaces if self.interfaces.count(name) > 1}):
             yield "interfaces", f"{quoted(name)} is given twice"
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class HealthSettings:
-    """`health:`, what the sensor tells of itself."""
-
-    listen: Address | None = key(
-        "IP address and port where Prometheus may ask; off unless given", "address", example="127.0.0.1:9464"
-    )
-    every: float = key("how often a health report is kept in the store", "seconds", 60.0, least=1, most=DAY)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
