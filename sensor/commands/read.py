@@ -24,6 +24,7 @@ from sensor.commands.exits import EXITS, INTERRUPTED, NOTHING, OK, PARTLY
 from sensor.config import ConfigError
 from sensor.console import lines
 from sensor.detect.ruleset import files as rule_files
+from sensor.flow.neighbours import CONDUCT
 from sensor.reading import Options, Reading
 
 if TYPE_CHECKING:
@@ -155,8 +156,8 @@ def run_with_progress(reading: Reading) -> None:
 def tell(options: argparse.Namespace, reading: Reading, seconds: float) -> None:
     """Say what was found, as far as it was asked for, and in any case what is wrong."""
     slow = not build.compiled() and reading.frames > MANY
-    seen = reading.recorder.oddities or reading.concerns
-    wrong = reading.damaged or reading.skipped or seen or reading.stopped or slow
+    odd = reading.recorder.oddities.keys() - CONDUCT
+    wrong = reading.damaged or reading.skipped or odd or reading.concerns or reading.stopped or slow
     if options.quiet and not options.json and not wrong:
         return
     from sensor.commands import shown  # noqa: PLC0415  who asks for silence need not pay for the means of speech
