@@ -35,6 +35,8 @@ HEALTH = {
     "flows_reused": "Conversations ended by a new one on the same ports",
     "endpoints_overflowed": "Conversations with an end that found the table of endpoints full",
     "networks_overflowed": "Frames of a network that found the table of networks full",
+    "claims_refused": "Addresses claimed by ARP that found the table of owners full",
+    "seekers_refused": "Machines that asked by ARP and found the table full",
     "time_backwards": "Frames earlier than the one before",
     "time_resets": "Times the clock went back further than disorder explains",
     "time_leaps": "Times capture time went on by more than ten seconds at once",
