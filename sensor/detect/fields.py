@@ -31,6 +31,9 @@ CONCERNS = {
     "clock_step": "The clock was set, or nobody listened for a while",
 }
 
+# Those because of which part of what happens is not seen or not kept
+BLINDING = ("no_traffic", "interface_down", "one_way", "kernel_drops", "own_drops", "store_unwritable")
+
 FIELDS: tuple[Field, ...] = (
     Field("ot.health.kind", "keyword", "What the sensor is concerned about", values=tuple(CONCERNS)),
     Field("ot.health.where", "keyword", "Where: interface, network, machine, protocol, or the name of a counter"),

@@ -57,7 +57,7 @@ class Mirror:
         self.dissectors: dict[tuple[str, str], Dissector] = {}
         self.counts: dict[str, int] = {}
         self.taps: dict[str, int] = {}
-        self.quality: dict[str, Any] = {}
+        self.quality: dict[str, Any] = {}  # until somebody takes it
         self.states: dict[str, str] = {}
         self.said: list[str] = []
         self.nobody = nobody()
@@ -202,6 +202,11 @@ class Mirror:
         """Take what the worker has to say to people."""
         self.said.append(told.text)
 
+    def take_quality(self) -> dict[str, Any]:
+        """Return what the worker's line says about what it sees, once; empty until it says it again."""
+        quality, self.quality = self.quality, {}
+        return quality
+
     def take_said(self) -> list[str]:
         """Return what the worker had to say since it was asked last."""
         said, self.said = self.said, []
@@ -209,7 +214,8 @@ class Mirror:
 
     def pulse(self, told: records.Pulse) -> None:
         """Take how the worker is."""
-        self.counts, self.taps, self.quality, self.states = told.counts, told.taps, told.quality, told.states
+        self.counts, self.taps, self.states = told.counts, told.taps, told.states
+        self.quality = told.quality or self.quality
 
 
 def known(table: Mapping[K, T], key: K, what: str) -> T:

@@ -152,7 +152,7 @@ class Pulse(Record, tag=10):
 
     counts: dict[str, Whole]
     taps: dict[str, Whole]  # counters of the interfaces, which outlive the worker
-    quality: dict[str, Any]
+    quality: dict[str, Any]  # as `Line.pulse` says it; empty: nothing new
     states: dict[str, str]  # of each interface
 
 

@@ -210,9 +210,16 @@ class Crew:
             add_up(total, (member.mirror.taps if member.mirror is not None else {}) or member.taps)
         return total
 
-    def quality(self) -> list[dict[str, Any]]:
-        """Return what each worker's line says about the quality of what it sees."""
-        return [mirror.quality for mirror in self.mirrors()]
+    def qualities(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield what each worker's line says about what it sees, where it has said something new."""
+        for member in self.members:
+            quality = member.mirror.take_quality() if member.mirror is not None else {}
+            if quality:
+                yield str(member.number), quality
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each worker was begun again."""
+        return {str(member.number): member.restarts for member in self.members}
 
     def states(self) -> dict[str, str]:
         """Return the state of each interface."""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Final
 from sensor import config as configuration
 from sensor.config import ConfigError
 from sensor.detect.fault import RuleFaults
+from sensor.guard.health.span import SpanQuality
 from sensor.store.database import StoreError
 from sensor.watching.parts import load_rules
+from sensor.watching.showing import LOSSES
 
 if TYPE_CHECKING:
     from sensor.config import Config
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from sensor.watching.showing import Showing
 
 NS: Final = 1_000_000_000
+JUDGED_NS: Final = 2 * NS  # between two looks at whether the sensor sees
 # What a running watch cannot change: sockets are open and rings are mapped, and what would open others is given up
 AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "outbox", "watch", "db", "protocols")
 
@@ -36,6 +39,8 @@ class Duties:
         self.beside = beside
         self.config = recording.asked.config
         self.health_at = 0
+        self.judged_at = 0
+        self.quality = SpanQuality(self.config.health)
         self.reloads = 0
         self.reloads_refused = 0
         self.time = 0  # capture time up to which all workers have told everything, ns
@@ -56,11 +61,24 @@ class Duties:
         recording.recorder.tick(self.time)
         self.measure(crew)
         recording.recorder.routine(self.time, recording.registry.behaviours, recording.sources)
+        self.judge(crew)
         if abs(self.time - self.health_at) >= self.config.health.every * NS:
             self.health_at = self.time
-            recording.store.health(self.counts(crew))
+            recording.store.health(self.counts(crew), recording.recorder.concerns.values(), self.showing.states)
         self.showing.second(crew, self.counts(crew), self.beside)
         self.notify.status(self.showing.scene.trouble or f"{self.showing.scene.rates[-1]:,.0f} frames/s")
+
+    def judge(self, crew: Crew) -> None:
+        """See whether the sensor sees what it should; it looks each few seconds, and at once where it cannot see."""
+        for worker, pulse in crew.qualities():
+            self.quality.hear(pulse, worker)
+        if abs(self.time - self.judged_at) < JUDGED_NS:
+            return
+        self.judged_at = self.time
+        lost = {name: count for name, count in self.counts(crew).items() if name.startswith(LOSSES)}
+        trouble, states = self.recording.store.trouble, self.showing.states
+        for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble):
+            self.recording.recorder.health(concern)
 
     def measure(self, crew: Crew) -> None:
         """Note with each interface what was seen on it."""
@@ -74,7 +92,7 @@ class Duties:
     def counts(self, crew: Crew) -> dict[str, int]:
         """Return every counter of the sensor by name: nothing is dropped without one."""
         recording = self.recording
-        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused}
+        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused, **self.quality.counts()}
         counted = (crew.counts(), crew.taps(), recording.recorder.counts(), recording.registry.counts())
         shipped = self.beside.counts if self.beside is not None else {}
         return {
@@ -115,7 +133,8 @@ class Duties:
         self.measure(crew)
         self.showing.second(crew, self.counts(crew), self.beside)
         try:
-            recording.recorder.end(recording.registry.behaviours, recording.sources, self.counts(crew))
+            counts, states = self.counts(crew), self.showing.states
+            recording.recorder.end(recording.registry.behaviours, recording.sources, counts, states)
             recording.store.close()
         except StoreError as error:
             self.say(f"not everything could be written: {error}", "error")

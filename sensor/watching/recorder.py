@@ -132,8 +132,11 @@ class WatchRecorder(Recorder):
         self.written[behaviour] = behaviour.count
         self.store.behaviour(behaviour, tell=tell)
 
-    def end(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:
-        """The watch is over: write what is only known now, and what has waited."""
+    def end(
+        self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int],
+        interfaces: Mapping[str, str] | None = None,
+    ) -> None:  # fmt: skip
+        """The watch is over: write what is only known now, and what has waited; `interfaces`: their states."""
         self.tell(self.book.finish())
         left = self.write_last(behaviours)
         for asset in self.inventory.shown():
@@ -141,7 +144,7 @@ class WatchRecorder(Recorder):
         for source in sources:
             self.store.capture(source)
         counts = {**counts, "behaviours_left_at_end": left}
-        self.store.health({**counts, **self.counts()})
+        self.store.health({**counts, **self.counts()}, self.concerns.values(), interfaces)
         self.store.commit()
         if self.lines is not None:
             self.lines.close()

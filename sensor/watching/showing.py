@@ -9,7 +9,8 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from sensor.console.live import rows
-from sensor.console.live.scene import OutboxRow, Scene, WorkerRow
+from sensor.console.live.scene import ConcernRow, OutboxRow, Scene, WorkerRow
+from sensor.detect.fields import BLINDING
 from sensor.watching.recorder import Onlooker
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from sensor.behaviour.finding import Finding
     from sensor.console.live.face import Face
     from sensor.console.live.scene import InterfaceRow
+    from sensor.detect.concern import Concern
     from sensor.inventory.asset import Asset
     from sensor.ship.beside import Beside
     from sensor.watching.crew import Crew
@@ -99,6 +101,7 @@ class Showing(Onlooker):
         scene.take_interfaces(list(interfaces(self.states, counts)), seconds)
         scene.take_losses({name: count for name, count in counts.items() if name.startswith(LOSSES)})
         scene.workers = list(self.workers(crew, seconds))
+        scene.concerns = [concern_row(one) for one in recording.recorder.concerns.values()]
         scene.store_trouble = recording.store.trouble
         scene.store_bytes = size_of(recording.asked.db)
         scene.outbox = list(outbox(beside)) if beside is not None else []
@@ -129,6 +132,11 @@ def interfaces(states: Mapping[str, str], counts: Mapping[str, int]) -> Iterator
         lost = (n for name, n in counts.items() if name.startswith(LOSSES) and name.endswith(f".{row.name}"))
         row.own_drops = sum(lost) - row.kernel_drops
         yield row
+
+
+def concern_row(concern: Concern) -> ConcernRow:
+    """Return a concern as it is shown."""
+    return ConcernRow(concern.text, concern.since, concern.kind, grave=concern.kind in BLINDING)
 
 
 def outbox(beside: Beside) -> Iterator[OutboxRow]:

@@ -13,7 +13,7 @@ import signal
 import sys
 import time
 import traceback
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from sensor.guard import mute
 from sensor.handover import records
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from sensor.contract import Protocol
 
 SECOND: Final = 1_000_000_000
+QUALITY_NS: Final = 5 * SECOND  # between two looks at the quality of what is seen
 FINISH_SECONDS: Final = 1.0  # to hand over what is left when it is told to end
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
@@ -51,6 +52,7 @@ class Worker:
         self.places: dict[tuple[int, int], tuple[str, str]] = {}
         self.line = Line(self.teller, list(protocols), False, self.places)
         self.pulsed = 0
+        self.judged = 0
         self.began = time.process_time_ns()
 
     def run(self) -> None:
@@ -88,7 +90,15 @@ class Worker:
         """Tell how the line is."""
         spent = time.process_time_ns() - self.began
         counts = {**self.line.counts(), "bytes": int(self.line.bytes), "cpu_ns": spent}
-        self.teller.pulse(counts, self.live.counts(), {}, self.live.state())
+        self.teller.pulse(counts, self.live.counts(), self.quality(), self.live.state())
+
+    def quality(self) -> dict[str, Any]:
+        """Return what the line says about what it sees, now and then: it looks at every conversation."""
+        now = int(self.line.time)
+        if 0 <= now - self.judged < QUALITY_NS:
+            return {}
+        self.judged = now
+        return self.line.pulse()
 
 
 def enter(name: str, parent: int, keep: Iterable[int], run: Callable[[], None]) -> NoReturn:

@@ -191,6 +191,7 @@ def test_an_interface_may_go_down_and_come_up_again(span, watching):
     watch = watching()
     span.inside("ip", "link", "set", "span0", "down")
     watch.until(lambda: "span0 is down" in watch.said())
+    watch.until(lambda: "sensor-blind" in {row["rule"] for row in watch.rows("alerts")})
     span.inside("ip", "link", "set", "span0", "up")
     watch.until(lambda: "span0 is up" in watch.said())
     span.send(span_kit.PCAPS / "s7-stop.pcapng")
