@@ -34,8 +34,7 @@ class EnduringStore(Store):
         try:
             super().commit()
         except StoreError as error:
-            self.failed += 1
-            self.trouble = f"{error.path}: {error.found}"
+            self.fail(error)
             self.make_room()
         else:
             self.trouble = ""
@@ -46,6 +45,11 @@ class EnduringStore(Store):
         self._due = True
         super().tick(time)
         self.commit()
+
+    def fail(self, error: StoreError) -> None:
+        """Note why the store does not work."""
+        self.failed += 1
+        self.trouble = f"{error.path}: {error.found}"
 
     def make_room(self) -> None:
         """Drop rows when too many wait."""
@@ -60,6 +64,13 @@ class EnduringStore(Store):
                 self.dropped[name] = self.dropped.get(name, 0) + gone
                 self._waiting -= gone
                 surplus -= gone
+
+    def _known(self, question: str, identity: str, *more: int) -> str | None:
+        try:
+            return super()._known(question, identity, *more)
+        except StoreError as error:  # what cannot be read is told once more than it need be
+            self.fail(error)
+            return None
 
     def _commit_when_full(self) -> None:
         if self.trouble:

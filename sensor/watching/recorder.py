@@ -5,6 +5,7 @@ The rule it lives by: a power failure costs the last second of what happened, an
 
 from __future__ import annotations
 
+import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -52,6 +53,7 @@ class WatchRecorder(Recorder):
         self.known: set[Endpoint] = set()  # that an asset was shown for
         self.written: dict[Behaviour, int] = {}  # count of each behaviour when it was written last
         self.routine_at = 0
+        self.lines_failed = 0
         self.onlooker = Onlooker()
 
     def finding(self, finding: Finding) -> None:
@@ -71,7 +73,10 @@ class WatchRecorder(Recorder):
 
     def tell(self, alerts: list[Alert]) -> None:
         """Write new revisions of alerts."""
-        super().tell(alerts)
+        try:
+            super().tell(alerts)
+        except OSError:  # of the file of alerts; the store has them
+            self.lines_failed += 1
         for alert in alerts:
             self.onlooker.alert(alert)
 
@@ -132,6 +137,10 @@ class WatchRecorder(Recorder):
         self.written[behaviour] = behaviour.count
         self.store.behaviour(behaviour, tell=tell)
 
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {**super().counts(), "alert_lines_failed": self.lines_failed}
+
     def end(
         self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int],
         interfaces: Mapping[str, str] | None = None,
@@ -147,4 +156,5 @@ class WatchRecorder(Recorder):
         self.store.health({**counts, **self.counts()}, self.concerns.values(), interfaces)
         self.store.commit()
         if self.lines is not None:
-            self.lines.close()
+            with contextlib.suppress(OSError):
+                self.lines.close()

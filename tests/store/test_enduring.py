@@ -22,7 +22,7 @@ class FullDisk:
         return getattr(self.database, name)
 
     def execute(self, statement, *values):
-        if self.full and statement.startswith("BEGIN IMMEDIATE"):
+        if self.full and statement.startswith(("BEGIN IMMEDIATE", "SELECT digest")):
             raise sqlite3.OperationalError("database or disk is full")
         return self.database.execute(statement, *values)
 
@@ -88,3 +88,9 @@ def test_a_clock_that_is_set_back_keeps_nothing_from_being_written(store):
     store.tick(2 * SECOND)
     with Reader(store.path) as reader:
         assert [row["value"] for row in reader.rows("health")] == [7]
+
+
+def test_a_store_that_cannot_be_read_either_ends_nothing(store):
+    store.database.full = True
+    assert store._known("SELECT digest FROM assets WHERE id = ?", "x") is None
+    assert "disk is full" in store.trouble

@@ -1,5 +1,7 @@
 """After a restart nothing that was known is news, and no regular client a newcomer."""
 
+import pathlib
+
 import pytest
 
 from sensor.capture.files import Captures
@@ -38,8 +40,8 @@ def known():
 def begin(tmp_path, known):
     made = []
 
-    def recording():
-        made.append(Recording(Asked(Config(), ("span0",), tmp_path / "plant.db"), known))
+    def recording(name="plant.db"):
+        made.append(Recording(Asked(Config(), ("span0",), tmp_path / name), known))
         made[-1].recorder.onlooker = Looks()
         return made[-1]
 
@@ -82,16 +84,10 @@ def test_what_was_known_is_no_news(begin, name):
 def test_what_is_new_after_a_restart_is_news_and_a_late_client_a_newcomer(begin):
     play(begin(), "modbus-polling.pcapng")
     again = play(begin(), "plant.pcapng")
-    first = play_fresh(begin, "plant.pcapng")
+    first = play(begin("other.db"), "plant.pcapng")
     assert {(f.behaviour.identity()) for f in again.behaviours} < {(f.behaviour.identity()) for f in first.behaviours}
     intruder = {alert.rule.name for alert in again.alerts if alert.fields.get("source.address") == "192.168.10.66"}
     assert intruder >= {"modbus-write-by-newcomer", "ot-controller-sweep"}
-
-
-def play_fresh(begin, name):
-    recording = begin()
-    recording.asked.db.unlink()
-    return play(begin(), name)
 
 
 def test_a_role_outlives_a_restart(begin):
@@ -120,3 +116,11 @@ def test_what_was_not_seen_for_a_month_is_forgotten(begin, monkeypatch):
     play(begin(), "modbus-polling.pcapng")
     monkeypatch.setattr("sensor.watching.recall.MONTH_NS", -1)
     assert begin().recalled == 0
+
+
+def test_a_file_of_alerts_that_cannot_be_written_ends_nothing(tmp_path, known):
+    asked = Asked(Config(), ("span0",), tmp_path / "other.db", alerts=pathlib.Path("/dev/full"))
+    recording = Recording(asked, known)
+    recording.recorder.onlooker = Looks()
+    assert play(recording, "s7-stop.pcapng").alerts
+    assert recording.recorder.counts()["alert_lines_failed"] > 0
