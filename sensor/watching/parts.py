@@ -73,7 +73,7 @@ class Recording:
         config = asked.config
         self.inventory = Inventory(config.assets, known.words.facts())
         self.detector = Detector(known.rules, InventoryContext(self.inventory))
-        self.store = EnduringStore(asked.db, build.version())
+        self.store = EnduringStore(asked.db, build.version(), messages=config.messages_a_day)
         self.store.observer = config.observer
         self.recorder = WatchRecorder(self.inventory, self.detector, AlertBook(), self.store, None)
         self.registry = Registry(self.recorder)

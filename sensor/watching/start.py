@@ -87,6 +87,9 @@ def give_files(asked: Asked, user: Account) -> None:
         ownership.give((asked.alerts,), user)
     if asked.config.watch.write is not None:
         ownership.give_folder(asked.config.watch.write.folder, user)
+    _, *others = folders_written(asked.config.destinations, asked.db)
+    for folder in others:
+        ownership.give_folder(folder, user)
 
 
 def ship_beside(asked: Asked, user: Account) -> Beside:

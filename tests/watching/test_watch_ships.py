@@ -1,0 +1,66 @@
+"""A watch ships while it goes on: what it finds is on its way within seconds, single messages where asked for."""
+
+import json
+import pathlib
+import tempfile
+import time
+
+import pytest
+
+from tests.watching import span_kit
+
+if why := span_kit.why_not():
+    pytest.skip(why, allow_module_level=True)
+
+CONFIG = """
+sensor: live-1
+destinations:
+  - type: lines
+    path: out/feed.ndjson
+    kinds: [alert, asset, behaviour, flow, health, message]
+  - {type: lines, name: alarms, path: out/alarms.ndjson, kinds: alert, levels: critical}
+  - {type: elasticsearch, hosts: 'http://127.0.0.1:9'}
+"""
+
+
+@pytest.fixture
+def span():
+    made = span_kit.Span()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def watch(span):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="otsensor-watch-"))  # where whoever it becomes may go
+    (folder / "otsensor.yml").write_text(CONFIG)
+    made = span_kit.Watch(span, "--config", str(folder / "otsensor.yml"), folder=folder)
+    yield made
+    made.close()
+
+
+def lines(path):
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+
+
+def test_what_is_found_goes_out_while_it_goes_on_and_all_of_it_at_the_end(span, watch):
+    feed = watch.folder / "out" / "feed.ndjson"
+    watch.listening()
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    watch.until(lambda: any(one["event"]["dataset"] == "otsensor.alert" for one in lines(feed)))
+    assert watch.end()[0] == 0
+    ends = time.monotonic() + 20
+    while time.monotonic() < ends and "otsensor.flow" not in {one["event"]["dataset"] for one in lines(feed)}:
+        time.sleep(0.1)
+    found = lines(feed)
+    kinds = {one["event"]["dataset"].removeprefix("otsensor.") for one in found}
+    assert kinds == {"alert", "asset", "behaviour", "flow", "health", "message"}
+    assert {one["observer"]["name"] for one in found} == {"live-1"}
+    assert len({one["event"]["id"] for one in found}) == len(found)
+    stops = [one for one in found if one["event"]["dataset"] == "otsensor.message" and one["ot"]["action"] == "stop"]
+    assert stops
+    assert stops[0]["ot"]["evidence"]["file"] == ["span0"] * len(stops[0]["ot"]["evidence"]["frame"])
+    alarms = lines(watch.folder / "out" / "alarms.ndjson")
+    assert {one["event"]["severity"] for one in alarms} == {99}
+    alerts = {row["id"] for row in watch.rows("alerts")}
+    assert {one["ot"]["alert"]["id"] for one in found if one["event"]["dataset"] == "otsensor.alert"} == alerts
