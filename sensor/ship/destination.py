@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from sensor.keys.key import Key
     from sensor.ship.documents import Item
+    from sensor.ship.ends import End
 
 STREAMS: Final = ("alert", "asset", "behaviour", "flow", "health")
 MESSAGE: Final = "message"  # only where it is asked for: there are many
@@ -86,6 +87,11 @@ class Destination:
         # Set before each `send`, for one-way lines, which say what precedes:
         self.feed = ""  # id of the store and of this way out of it
         self.after = 0  # sequence of the item settled last
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End | None] | None:  # noqa: ARG003  # for those who know
+        """Return whom it connects to; None where that is not known beforehand."""
+        return None
 
     def send(self, items: Sequence[Item]) -> Sent:
         """Hand items over, in order of sequence; raise Unreachable when it is unknown what arrived, or nothing did."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from sensor.ship.documents import Item
+    from sensor.ship.ends import End
 
 MAX_SIZE: Final = 100_000_000  # bytes of a file
 MAX_AGE: Final = 86_400.0  # s; at midnight UTC
@@ -37,6 +38,11 @@ class Lines(Destination):
         "keep": Key("how many files put aside are kept; 0: all", "number", KEPT),
         "sync": Key("whether lines must be on the disk before they count", "flag", default=True),
     }  # fmt: skip
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End]:  # noqa: ARG003  # whatever they are
+        """Return nobody."""
+        return ()
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -17,11 +17,18 @@ from sensor.ship.feed import carried
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from sensor.ship.destination import Settings
     from sensor.ship.documents import Item
+    from sensor.ship.ends import End
 
 
 class Stdout(Destination):
     """Writes documents to standard output."""
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End]:  # noqa: ARG003  # whatever they are
+        """Return nobody."""
+        return ()
 
     def send(self, items: Sequence[Item]) -> Sent:
         """Write items."""

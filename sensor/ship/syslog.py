@@ -17,6 +17,7 @@ from sensor.keys.key import Key
 from sensor.ship import cef, rfc5424, tls
 from sensor.ship.channel import MAX_DATAGRAM, Channel, Datagrams, Stream
 from sensor.ship.destination import Destination, Sent, Settings, SettingsError, Unreachable
+from sensor.ship.ends import End
 from sensor.ship.feed import carried
 
 if TYPE_CHECKING:
@@ -48,6 +49,16 @@ class Syslog(Destination):
         "rate": Key("most datagrams a second over udp, since receivers lose bursts; 0: no bound", "number", 2_000),
         "copies": Key("how often each datagram is sent; the far side drops repeats", "number", 1),
     }  # fmt: skip
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End | None]:
+        """Return the receiver."""
+        transport = settings.values["transport"]
+        try:
+            host, port = address(settings.values["address"], PORTS[transport], settings.where)
+        except SettingsError:  # told when it is made
+            return [None]
+        return [End(host, None if transport == "udp" else port)]
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

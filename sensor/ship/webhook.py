@@ -17,6 +17,7 @@ from sensor.keys.key import Key
 from sensor.ship import tls
 from sensor.ship.destination import Destination, Sent, Settings, SettingsError, Unreachable
 from sensor.ship.documents import stamped
+from sensor.ship.ends import End, of_url
 from sensor.ship.feed import feed_id
 from sensor.ship.post import TIMEOUT_SECONDS, Answer, Poster
 from sensor.ship.settings import secret
@@ -48,6 +49,11 @@ class Webhook(Destination):
         "timeout": Key("time for one request and its answer", "seconds", TIMEOUT_SECONDS),
     }
     KINDS: ClassVar[frozenset[str]] = frozenset(("alert",))
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End | None]:
+        """Return the proxy, or else the receiver."""
+        return [of_url(settings.values["proxy"] or settings.values["url"])]
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

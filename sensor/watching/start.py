@@ -18,6 +18,7 @@ from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
 from sensor.guard.notify import Notify
 from sensor.ship.beside import Beside, files_read, folders_written
+from sensor.ship.ends import reached
 from sensor.watching import ownership
 from sensor.watching.duties import Duties
 from sensor.watching.parts import Recording
@@ -100,9 +101,10 @@ def ship_beside(asked: Asked, user: Account) -> Beside:
     config = asked.config
     destinations = config.destinations
     sandbox, folder = config.watch.sandbox, asked.db.absolute().parent
+    ends = reached(destinations)
     shipper = policy.shipper(
         store=folder, writes=folders_written(destinations, asked.db), reads=files_read(destinations), sandbox=sandbox,
-        mute=(),
+        ports=ends.ports, lookups=ends.lookups, mute=(),
     )  # fmt: skip
     keeper = policy.recorder(user=str(user.uid), store=folder, shipping=shipper, sandbox=sandbox, mute=())
     return Beside(

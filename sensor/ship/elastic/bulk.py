@@ -18,6 +18,7 @@ from sensor.ship.documents import Item, data_stream, stamped, state, state_index
 from sensor.ship.elastic import client
 from sensor.ship.elastic.cluster import meaning
 from sensor.ship.elastic.reply import Verdict, judge, said
+from sensor.ship.ends import End, of_url
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,6 +40,12 @@ class Elasticsearch(Destination):
 
     KEYS: ClassVar[Mapping[str, Key]] = client.KEYS
     NEEDS: ClassVar[tuple[str, ...]] = ("elasticsearch", "sensor.ship.elastic.node")
+
+    @classmethod
+    def ends(cls, settings: Settings) -> Sequence[End | None]:
+        """Return the proxy, or else the nodes."""
+        proxy = settings.values["proxy"]
+        return [of_url(proxy)] if proxy else [of_url(host, client.PORT) for host in settings.values["hosts"]]
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from sensor.ship.destination import Settings
 
+PORT: Final = 9200  # where an address names none
 KEYS: Final = {
     "hosts": Key("addresses of the cluster's nodes: https://es1.example:9200, https://[2001:db8::1]:9200", "texts",
                  required=True),
@@ -75,7 +76,7 @@ def checked_host(settings: Settings, host: str) -> str:
         if parts.username is not None:
             raise SettingsError(f"{settings.where}: hosts: credentials do not stand in an address")
         if parts.scheme in ("http", "https") and parts.hostname:
-            return host if parts.port else f"{parts.scheme}://{parts.netloc}:9200{parts.path}"
+            return host if parts.port else f"{parts.scheme}://{parts.netloc}:{PORT}{parts.path}"
     raise SettingsError(f"{settings.where}: hosts: {host!r} is no address like https://es1.example:9200")
 
 
