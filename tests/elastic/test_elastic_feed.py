@@ -18,7 +18,7 @@ from sensor.ship.elastic.bulk import Elasticsearch
 from sensor.ship.outbox import Outbox
 from sensor.store.store import Store
 
-STREAMS = ("alert", "asset", "behaviour", "flow", "health")
+STREAMS = ("alert", "asset", "behaviour", "flow", "health", "message")
 
 
 @pytest.fixture
@@ -44,6 +44,7 @@ def without_time(hit):
 
 
 def test_the_plant_is_there_document_by_document_and_a_second_run_adds_nothing(feed, pcaps, tmp_path):
+    feed.config.write_text(feed.config.read_text() + f"    kinds: [{', '.join(STREAMS)}]\n")
     reading = ("--db", feed.db, "--config", feed.config, "--ship", "--quiet")
     feed.run("read", pcaps / "plant.pcapng", *reading)
     alerts = [json.loads(line) for line in feed.run("alerts", "--db", feed.db, "--format", "json").splitlines()]
@@ -64,7 +65,7 @@ def test_the_plant_is_there_document_by_document_and_a_second_run_adds_nothing(f
         assert row["source"] == document.get("source", {}).get("address", "")
 
     outbox = Outbox(feed.db, {"observer.name": "test", "observer.version": observer_version(found)})
-    items = outbox.read(0, 100_000, Filter()).items
+    items = outbox.read(0, 100_000, Filter(frozenset(STREAMS))).items
     outbox.close()
     for stream in STREAMS:
         hits = feed.everything(feed.stream(stream))

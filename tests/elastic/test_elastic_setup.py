@@ -6,8 +6,10 @@ import secrets
 import pytest
 
 from sensor import cli, config
+from sensor.config import Config
 from sensor.reading import Options, Reading
 from sensor.ship import documents
+from sensor.ship.destination import Filter, Settings
 from sensor.ship.elastic import cluster, doctor, setup, templates
 from sensor.ship.schema import faults, type_of
 from sensor.store import tables
@@ -20,7 +22,9 @@ SOURCES = (
     ("behaviour", tables.BEHAVIOURS),
     ("flow", tables.FLOWS),
     ("health", tables.REPORTS),
+    ("message", tables.MESSAGES),
 )
+EVERYTHING = Settings("all", "stdout", {}, Filter(frozenset(documents.STREAMS)))
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +78,7 @@ def ready(opened, namespace):
 def plant(tmp_path_factory):
     """Everything the shipped plant gives, as items."""
     db = tmp_path_factory.mktemp("plant") / "plant.db"
-    reading = Reading([PCAPS / "plant.pcapng"], Options(db=db))
+    reading = Reading([PCAPS / "plant.pcapng"], Options(db=db, config=Config(destinations=(EVERYTHING,))))
     reading.run()
     reading.close()
     with Reader(db) as reader:
@@ -121,7 +125,7 @@ def test_a_dry_run_changes_nothing(opened, namespace):
     assert admin.ask("GET", "_resolve/index/*otsensor*").body == before
 
 
-@pytest.mark.parametrize("stream", ["alert", "asset", "behaviour", "flow", "health"])
+@pytest.mark.parametrize("stream", documents.STREAMS)
 def test_every_field_is_mapped_with_its_type(ready, shipped, namespace, stream):
     assert shipped["errors"] is False
     (found,) = ready.ask("GET", f"{documents.data_stream(stream, namespace)}/_mapping").body.values()

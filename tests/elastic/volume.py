@@ -51,7 +51,7 @@ def fill(path: pathlib.Path, alerts: int, number: int) -> None:
         for n in range(alerts):
             store.alert(alert(n))
         for found in behaviours(number):
-            store.behaviour(found)
+            store.behaviour(found, tell=True)
 
 
 def shipped(feed: Feed) -> tuple[float, float, float]:
