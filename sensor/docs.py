@@ -9,7 +9,9 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from sensor.config import page as configuration
+from sensor.detect.fields import CONCERNS
 from sensor.detect.ruleset import RuleSet, default_rules
+from sensor.ship.fields import HEALTH, WATCHING
 from sensor.vocabulary import vocabulary
 
 if TYPE_CHECKING:
@@ -20,6 +22,12 @@ if TYPE_CHECKING:
 
 DOCS = pathlib.Path(__file__).parents[1] / "docs"
 MADE = "<!-- Made by `make docs` from the declarations in the code. Edit those. -->\n"
+HEALTH_INTRODUCTION = """What is counted, and what of it is a concern. A counter `frames` is `ot.health.frames` in
+documents, `frames` in the store's table `health`, and `otsensor_frames_total` for Prometheus (a gauge, such as the
+flows in the table, has no `_total`). What is counted for each interface is `kernel_drops.span0` in the store, a sum in
+documents, and `otsensor_interface_kernel_drops_total{interface="span0"}`. Packets with an odd header are counted under
+the oddity's name: [fields](fields.md). How a concern begins and ends: [on the span port](live.md#when-it-is-blind).
+"""
 INTRODUCTION = """What rules may say and documents hold. *tshark* is the twin in Wireshark's display filters. Fields
 marked *id* are fixed by the behaviour and the outcome: a rule that reads only those is decided once for each behaviour.
 """
@@ -76,7 +84,8 @@ def rules_page() -> str:
 
 def rule_section(rule: Rule) -> str:
     """Return one rule's section."""
-    captures = f"Fires on: {', '.join(rule.fires_on)}. Stays silent on: {', '.join(rule.silent_on)}.\n"
+    fires = ", ".join(rule.fires_on) or "nothing that is read: it is judged live only"
+    captures = f"Fires on: {fires}. Stays silent on: {', '.join(rule.silent_on)}.\n"
     return (
         f"\n## {rule.title}\n\n{rule.description.strip()}\n\n**For the OT engineer.** {rule.explanation.strip()}\n\n"
         f"**Safe response.** {rule.response.strip()}\n\n{captures}"
@@ -90,7 +99,33 @@ def table(titles: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"configuration.md": configuration_page, "fields.md": fields_page, "rules.md": rules_page}
+def health_page() -> str:
+    """Return docs/health.md."""
+    rules = [rule for rule in RuleSet.load((default_rules(),)).alerting() if rule.category == "health"]
+    concerns = [
+        (f"`{kind}`", meaning, *next((r.title, r.level) for r in rules if r.test({"ot.health.kind": kind})))
+        for kind, meaning in CONCERNS.items()
+    ]
+    counters = [(f"`{name}`", meaning) for name, meaning in HEALTH.items()]
+    watching = [(f"`{name}`", meaning) for name, meaning in WATCHING.items()]
+    return "\n".join(
+        [
+            MADE,
+            "# The sensor's own health\n",
+            HEALTH_INTRODUCTION,
+            "\n## Concerns\n",
+            table(("`ot.health.kind`", "meaning", "rule", "level"), concerns),
+            "\n## Counters\n",
+            table(("counter", "meaning"), counters),
+            "\n## Counters of a watch\n",
+            table(("counter", "meaning"), watching),
+        ]
+    )
+
+
+PAGES = {
+    "configuration.md": configuration_page, "fields.md": fields_page, "health.md": health_page, "rules.md": rules_page,
+}  # fmt: skip
 
 
 def main() -> None:

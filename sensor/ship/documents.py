@@ -191,6 +191,7 @@ def health(row: Row, observer: Mapping[str, str]) -> Item:
     """Return the sensor's own counters at one moment."""
     counts = {name: value for name, value in row["counts"].items() if not isinstance(value, list)}
     lists = {f"ot.health.{name}": row["counts"].get(name, [])[:MAX_MANY] for name in ("standing", "interfaces")}
+    counts = {**summed(counts), **counts}
     declared = {f"ot.health.{name}": value for name, value in counts.items() if f"ot.health.{name}" in COUNTERS}
     others = [f"{name}={value}" for name, value in counts.items() if f"ot.health.{name}" not in COUNTERS]
     time = instant(row["time"])
@@ -204,6 +205,16 @@ def health(row: Row, observer: Mapping[str, str]) -> Item:
     }
     identity = digest("health", row["time"], orjson.dumps(row["counts"], option=orjson.OPT_SORT_KEYS).decode())
     return finished("health", row["sequence"], identity, 1, fields, observer)
+
+
+def summed(counts: Mapping[str, int]) -> dict[str, int]:
+    """Return the counters of interfaces, such as "kernel_drops.span0", added up under the name they share."""
+    found: dict[str, int] = {}
+    for name, count in counts.items():
+        what, _, interface = name.partition(".")
+        if interface:
+            found[what] = found.get(what, 0) + count
+    return found
 
 
 def message(row: Row, observer: Mapping[str, str]) -> Item:

@@ -42,7 +42,7 @@ HEALTH = {
     "time_leaps": "Times capture time went on by more than ten seconds at once",
     "frames_cut": "Frames cut short by a snap length or the mirror",
     "frames_long": "Frames longer than Ethernet has them: glued together, or jumbo frames",
-    "checksums_sampled": "TCP checksums looked at, one in sixteen",
+    "checksums_sampled": "TCP checksums looked at, one in thirty-two",
     "checksums_unfinished": "TCP checksums not filled in by the sending host",
     "retransmissions": "TCP segments sent again",
     "retransmitted_bytes": "Bytes sent again",
@@ -91,6 +91,9 @@ HEALTH = {
     "messages_kept": "Findings kept as documents of their own",
     "messages_repeated": "Findings that were not: the same behaviour had its share of the hour",
     "messages_over_budget": "Findings that were not: the day's volume was used up",
+    "scrapes_answered": "Requests of the Prometheus endpoint that were answered",
+    "scrapes_refused": "Requests of it that were none, or none of ours",
+    "scrapes_dropped": "Connections to it closed before they were answered",
     "talkers_left_out": "Machines that spoke and were too many to be told",
     "concerns": "Concerns about what the sensor sees or keeps, begun",
     "concerns_open": "Concerns that stand",
@@ -106,6 +109,42 @@ GONE = {
 }
 OUTBOX = {f"outbox_{how}_{kind}": f"Documents of kind {kind} {means}" for how, means in GONE.items() for kind in KINDS}
 OUTBOX["rejected_dropped"] = "Dead letters dropped because there were too many"
+
+# What only a watch counts; of the interfaces' own counters it is the sum.
+WATCHING = {
+    "kernel_drops": "Frames the kernel dropped because the ring was full",
+    "kernel_freezes": "Times a full ring stood still",
+    "lost_with_worker": "Frames in the hands of workers that died",
+    "damaged_ring_blocks": "Blocks of a ring that could not be walked",
+    "unread_at_stop": "Frames left in the rings at the end",
+    "truncated": "Frames longer than the ring keeps of one",
+    "vlan_tags_put_back": "Frames whose VLAN tag the kernel had taken off",
+    "unfinished_checksums": "Frames of which the kernel says that their checksum is not filled in",
+    "glued_by_offload": "Frames that the network card had glued together",
+    "interface_returned": "Times an interface that was gone came back",
+    "software_times": "Frames without the hardware time that was asked for",
+    "hold_back_overrun": "Frames that came later than the hold-back waits",
+    "frames_done": "Frames taken from the rings and worked through",
+    "bytes": "Bytes on the wire",
+    "cpu_ns": "CPU time of the workers, ns",
+    "workers_died": "Workers that died, each replaced",
+    "workers_hung": "Workers that said nothing and were ended",
+    "workers_disbelieved": "Workers that sent what none of ours sends, and were ended",
+    "batches_overtaken": "Batches that came after later ones of other workers had been played",
+    "flows_untold": "Ends of conversations that found the channel to the recorder full",
+    "findings_untold": "Findings that found it full",
+    "oddities_untold": "Oddities that found it full",
+    "networks_refused": "Networks that found the recorder's table full",
+    "endpoints_refused": "Endpoints that found it full",
+    "written": "Frames kept in the rotating capture",
+    "write_lost": "Frames that could not be written there",
+    "write_failures": "Times writing there failed",
+    "rows_written": "Rows written into the store",
+    "commits": "Batches written into the store",
+    "batches_mended": "Batches with a text or number that no database takes, mended",
+    "reloads": "Times rules and configuration were taken anew",
+    "reloads_refused": "Times what was new was wrong, and the old stayed",
+}
 
 FIELDS: tuple[Field, ...] = (
     # --- Assets
@@ -147,7 +186,7 @@ FIELDS: tuple[Field, ...] = (
     Field("ot.feed.subject", "keyword", "Id of the alert, asset, behaviour or flow it is about"),
     Field("ot.feed.revision", "long", "Revision of its subject"),
     # --- The sensor itself
-    *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in HEALTH.items()),
+    *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in (HEALTH | WATCHING).items()),
     *(Field(f"ot.health.{name}", "long", meaning) for name, meaning in OUTBOX.items()),
     *(Field(f"ot.health.{name}", "long", f"Packets with the oddity {name}") for name in ODDITY_NAMES if name),
     *(

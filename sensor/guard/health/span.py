@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sensor.detect.fields import CONCERNS
+from sensor.detect.fields import BLINDING, CONCERNS
 from sensor.flow.clock import DISORDER
 from sensor.guard.health.growth import flat, grown
 from sensor.guard.health.settings import HealthSettings
@@ -33,6 +33,7 @@ TABLES: Final = (
     "flows_evicted", "endpoints_overflowed", "networks_overflowed", "held_refused", "talkers_left_out", "pairs_refused",
     "behaviours_refused", "operations_refused", "fragments_evicted",
 )  # fmt: skip
+STATES: Final = ("up", "down", "gone")  # of an interface; what else has a state is none
 CLOCK: Final = ("time_resets", "time_leaps")
 
 
@@ -99,9 +100,10 @@ class SpanQuality:
         """
         self.go_on(time)
         self.grow(drops or {}, restarts or {})
-        dead = {name for name, state in (interfaces or {}).items() if state != "up"}
+        interfaces = {name: state for name, state in (interfaces or {}).items() if state in STATES}
+        dead = {name for name, state in interfaces.items() if state != "up"}
         told: list[Concern] = []
-        for verdict in self.instant(interfaces or {}, store, dead):
+        for verdict in self.instant(interfaces, store, dead):
             told += self.standings.take(verdict, time, time, at_once=verdict.kind == "no_traffic")
         if self.live and not self.dead():
             told += self.silent(time)
@@ -218,6 +220,10 @@ class SpanQuality:
     def concerns(self) -> list[Concern]:
         """Return the concerns that stand."""
         return self.standings.concerns()
+
+    def troubles(self) -> str:
+        """Return why the sensor is blind, a line each; "" when it is not."""
+        return "\n".join(one.text for one in self.concerns() if one.kind in BLINDING)
 
     def counts(self) -> dict[str, int]:
         """Return what was counted, by name."""

@@ -110,9 +110,8 @@ def test_a_silent_machine_stands_as_the_destination(recorder, address, fields):
 
 def test_standing_concerns_and_interfaces_are_in_the_health_rows_and_documents(recorder, tmp_path):
     recorder.health(concern())
-    recorder.store.health(
-        {"frames": 3, "concerns_open": 1}, recorder.concerns.values(), {"span0": "up", "span1": "gone"}
-    )
+    counts = {"frames": 3, "concerns_open": 1, "frames.span0": 5, "kernel_drops.span0": 2, "kernel_drops.span1": 1}
+    recorder.store.health(counts, recorder.concerns.values(), {"span0": "up", "span1": "gone"})
     recorder.store.commit()
     with Reader(tmp_path / "health.db") as reader:
         (row,) = [dict(one) for one in reader.database.execute("SELECT * FROM health_reports")]
@@ -121,6 +120,8 @@ def test_standing_concerns_and_interfaces_are_in_the_health_rows_and_documents(r
     assert made["ot.health.standing"] == ["kernel drops (span0): 12 frames dropped; expected none"]
     assert made["ot.health.interfaces"] == ["span0 up", "span1 gone"]
     assert made["ot.health.concerns_open"] == 1
+    assert (made["ot.health.frames"], made["ot.health.kernel_drops"]) == (3, 3)
+    assert "kernel_drops.span1=1" in made["ot.health.other"]
     assert set(made) <= set(vocabulary().fields)
 
 

@@ -230,6 +230,12 @@ def test_a_dead_interface_makes_nobody_silent_and_no_second_concern():
     assert [kind for kind in kinds(back) if kind != ("interface_down", False)] == [("interface_down", True)]
 
 
+def test_what_has_a_state_and_is_no_interface_is_no_dead_one():
+    span = Span()
+    span.interfaces = {"span0": "up", "write": "on"}
+    assert span.run(2, **WELL) == []
+
+
 def test_an_interface_no_longer_listened_on_is_no_concern():
     span = Span()
     span.interfaces = {"span0": "up", "span1": "gone"}
