@@ -22,6 +22,7 @@ from sensor.console.live.ending import ending
 from sensor.console.live.loglines import LogLines
 from sensor.console.live.view import LiveView
 from sensor.console.summary import console
+from sensor.guard.health.endpoint import ListenError
 from sensor.guard.protection import GuardError
 from sensor.store.reader import Reader
 from sensor.watching.parts import Asked, Known
@@ -76,7 +77,7 @@ def run(options: argparse.Namespace) -> int:
     showing = Showing(face, asked)
     try:
         session = start(asked, known, ring_settings(asked.config), showing)
-    except (LiveError, GuardError) as error:
+    except (LiveError, ListenError, GuardError) as error:
         raise ConfigError(str(error)) from None
     with contextlib.closing(face) if isinstance(face, LiveView) else contextlib.nullcontext():
         session.run()

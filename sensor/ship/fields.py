@@ -3,6 +3,7 @@
 from sensor.contract import OUTCOME_NAMES
 from sensor.decode.oddities import ODDITY_NAMES
 from sensor.detect.fields import CONCERNS
+from sensor.store.tables import EXPENDABLE
 from sensor.vocabulary import Field
 
 
@@ -144,6 +145,16 @@ WATCHING = {
     "batches_mended": "Batches with a text or number that no database takes, mended",
     "reloads": "Times rules and configuration were taken anew",
     "reloads_refused": "Times what was new was wrong, and the old stayed",
+    "commits_failed": "Times the store could not be written or read; what waits is written later",
+    **{
+        f"store_dropped_{table}": f"Rows of the table {table} dropped while the store could not be written"
+        for table in EXPENDABLE
+    },
+    "alert_lines_failed": "Times the file of alerts could not be written; the store has them",
+    "behaviours_left_at_end": "Behaviours whose last minute's counts could not be written in the time an end may take",
+    "scrapes_answered": "Requests of Prometheus that were answered",
+    "scrapes_refused": "Requests on its address that were none, or none of ours",
+    "scrapes_dropped": "Connections there that were closed before an answer was due or taken",
 }
 
 FIELDS: tuple[Field, ...] = (

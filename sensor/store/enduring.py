@@ -8,12 +8,10 @@ from typing import Any, Final
 
 from sensor.store.database import StoreError
 from sensor.store.store import Store
+from sensor.store.tables import EXPENDABLE
 
 MAX_WAITING: Final = 20_000  # rows: some tens of MB; hours of a plant's news, seconds of a flood
 ROOM: Final = 0.8  # of that bound is left after dropping, so that it is not done for each row
-# What goes first when the disk stays full
-EXPENDABLE: Final = ("assets_seen", "messages", "flows", "health", "health_reports", "facts", "behaviours", "captures",
-                     "assets", "evidence", "alerts", "alert_revisions")  # fmt: skip
 
 
 class EnduringStore(Store):

@@ -184,6 +184,10 @@ REJECTED = Table(
 )  # fmt: skip
 OUTBOX_COUNTS = Table("outbox_counts", ("name TEXT", "value INT"), ("name",), "value = value + excluded.value")
 
+# What goes first when the disk stays full
+EXPENDABLE: Final = ("assets_seen", "messages", "flows", "health", "health_reports", "facts", "behaviours", "captures",
+                     "assets", "evidence", "alerts", "alert_revisions")  # fmt: skip
+
 REWRITTEN: Final = (ASSETS, BEHAVIOURS)
 TABLES: Final = (
     META, RUNS, CAPTURES, ASSETS, FACTS, BEHAVIOURS, FLOWS, ALERTS, REVISIONS, EVIDENCE, ODDITIES, HEALTH, REPORTS,

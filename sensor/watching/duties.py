@@ -10,12 +10,18 @@ from typing import TYPE_CHECKING, Final
 from sensor import config as configuration
 from sensor.config import ConfigError
 from sensor.detect.fault import RuleFaults
+from sensor.detect.fields import BLINDING
+from sensor.guard.health.endpoint import Endpoint
+from sensor.guard.health.prometheus import exposition
 from sensor.guard.health.span import SpanQuality
 from sensor.store.database import StoreError
 from sensor.watching.parts import load_rules
 from sensor.watching.showing import LOSSES
 
 if TYPE_CHECKING:
+    import selectors
+    import socket
+
     from sensor.config import Config
     from sensor.guard.notify import Notify
     from sensor.ship.beside import Beside
@@ -32,7 +38,11 @@ AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "o
 class Duties:
     """Keeps the recorder, the store and whoever looks on up to date."""
 
-    def __init__(self, recording: Recording, showing: Showing, beside: Beside | None, notify: Notify) -> None:
+    def __init__(
+        self, recording: Recording, showing: Showing, beside: Beside | None, notify: Notify,
+        listener: socket.socket | None = None,
+    ) -> None:  # fmt: skip
+        """`listener`: where Prometheus may ask, if anywhere."""
         self.recording = recording
         self.notify = notify
         self.showing = showing
@@ -41,14 +51,18 @@ class Duties:
         self.health_at = 0
         self.judged_at = 0
         self.quality = SpanQuality(self.config.health)
+        self.counted: dict[str, int] = {}  # a second ago
+        self.endpoint = Endpoint(listener, self.metrics, self.blindness) if listener is not None else None
         self.reloads = 0
         self.reloads_refused = 0
         self.time = 0  # capture time up to which all workers have told everything, ns
 
     # --- As it goes on --------------------------------------------------------------------------------
 
-    def begin(self) -> None:
+    def begin(self, selector: selectors.BaseSelector) -> None:
         """The workers run."""
+        if self.endpoint is not None:
+            self.endpoint.register(selector)
         self.showing.begin(self.recording)
         self.notify.ready(f"watching {', '.join(self.recording.asked.interfaces)}")
         if self.recording.recalled:
@@ -65,8 +79,23 @@ class Duties:
         if abs(self.time - self.health_at) >= self.config.health.every * NS:
             self.health_at = self.time
             recording.store.health(self.counts(crew), recording.recorder.concerns.values(), self.showing.states)
-        self.showing.second(crew, self.counts(crew), self.beside)
+        self.counted = self.counts(crew)
+        self.showing.second(crew, self.counted, self.beside)
+        if self.endpoint is not None:
+            self.endpoint.look()
         self.notify.status(self.showing.scene.trouble or f"{self.showing.scene.rates[-1]:,.0f} frames/s")
+
+    def metrics(self) -> bytes:
+        """Return the page that Prometheus reads."""
+        observer = self.config.observer
+        info = {"name": observer["observer.name"], "version": observer["observer.version"], "site": self.config.site}
+        concerns = self.recording.recorder.concerns.values()
+        return exposition(self.counted, self.showing.states, concerns, self.time, info)
+
+    def blindness(self) -> str:
+        """Return what blinds the sensor, a line each; "" where nothing does."""
+        concerns = self.recording.recorder.concerns.values()
+        return "\n".join(one.text for one in concerns if one.kind in BLINDING)
 
     def judge(self, crew: Crew) -> None:
         """See whether the sensor sees what it should; it looks each few seconds, and at once where it cannot see."""
@@ -92,7 +121,8 @@ class Duties:
     def counts(self, crew: Crew) -> dict[str, int]:
         """Return every counter of the sensor by name: nothing is dropped without one."""
         recording = self.recording
-        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused, **self.quality.counts()}
+        scraped = self.endpoint.counts() if self.endpoint is not None else {}
+        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused, **self.quality.counts(), **scraped}
         counted = (crew.counts(), crew.taps(), recording.recorder.counts(), recording.registry.counts())
         shipped = self.beside.counts if self.beside is not None else {}
         return {
@@ -138,6 +168,8 @@ class Duties:
             recording.store.close()
         except StoreError as error:
             self.say(f"not everything could be written: {error}", "error")
+        if self.endpoint is not None:
+            self.endpoint.close()
         self.showing.end()
 
     def say(self, text: str, level: str = "info") -> None:

@@ -49,7 +49,7 @@ class Session:
             if self.beside is not None:
                 self.selector.register(self.beside.descriptor, selectors.EVENT_READ, self.hear_shipper)
             self.crew.begin(time.monotonic())
-            self.duties.begin()
+            self.duties.begin(self.selector)
             while not self.asked_to_end:
                 self.turn()
             self.end()

@@ -16,6 +16,7 @@ from sensor.capture.live import Recording as FrameRecording
 from sensor.config import ConfigError
 from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
+from sensor.guard.health.endpoint import open_listener
 from sensor.guard.notify import Notify
 from sensor.ship.beside import Beside, files_read, folders_written
 from sensor.ship.ends import reached
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> Session:
     """Open everything and give up the right to; return the session, ready to run.
 
-    Raises LiveError, StoreError, GuardError and OSError for what cannot be opened or given up, ConfigError for an
-    interface that is no span port.
+    Raises LiveError, ListenError, StoreError, GuardError and OSError for what cannot be opened or given up, ConfigError
+    for an interface that is no span port.
     """
     watch = asked.config.watch
     refuse_what_answers(asked)
@@ -53,6 +54,7 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         if os.geteuid() == 0:
             give_files(asked, user)
         notify = Notify()
+        listener = open_management(asked)
         beside = ship_beside(asked, user)
         undo.callback(beside.stop)
         recording = Recording(asked, known)
@@ -64,7 +66,14 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         gc.freeze()
         undo.pop_all()
     workers = Workers(asked, known, sockets)
-    return Session(recording, Duties(recording, showing, beside, notify), watch.workers, workers.run, beside)
+    duties = Duties(recording, showing, beside, notify, listener)
+    return Session(recording, duties, watch.workers, workers.run, beside)
+
+
+def open_management(asked: Asked) -> socket.socket | None:
+    """Return where Prometheus may ask, if anywhere; raises ListenError."""
+    health = asked.config.health
+    return open_listener(health.listen, anywhere=health.listen_anywhere) if health.listen is not None else None
 
 
 def refuse_what_answers(asked: Asked) -> None:

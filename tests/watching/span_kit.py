@@ -49,6 +49,13 @@ class Span:
         """Send the frames of a capture, at so many a second, in their order."""
         self.inside(sys.executable, str(ROOT / "tests" / "watching" / "send.py"), str(capture), interface, str(rate))
 
+    def ask(self, url):
+        """Return what an address in the namespace answers."""
+        self.inside("ip", "link", "set", "lo", "up")
+        ask = "import sys, urllib.request as r; print(r.urlopen(sys.argv[1], timeout=5).read().decode())"
+        command = ["ip", "netns", "exec", self.name, sys.executable, "-c", ask, f"http://{url}"]
+        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
     def sent(self, interface):
         """Return how many frames have left by an interface."""
         path = f"/sys/class/net/{interface}/statistics/tx_packets"

@@ -10,6 +10,8 @@ import time
 
 import pytest
 
+from sensor.ship.fields import HEALTH, WATCHING
+from sensor.vocabulary import vocabulary
 from tests.watching import span_kit
 
 if why := span_kit.why_not():
@@ -239,3 +241,14 @@ def test_systemd_is_told_of_ready_alive_reload_and_end(watching, monkeypatch, tm
     watch.end()
     assert heard("STOPPING=1")
     listening.close()
+
+
+def test_prometheus_may_ask_where_it_was_told_and_every_counter_has_its_meaning(span, watching, readable):
+    (readable / "otsensor.yml").write_text("health: {listen: '127.0.0.1:9464'}\n")
+    watch = watching("--config", str(readable / "otsensor.yml"))
+    span.send(span_kit.PCAPS / "s7-stop.pcapng")
+    watch.until(lambda: 'otsensor_interface_frames_total{interface="span0"} 104' in span.ask("127.0.0.1:9464/metrics"))
+    assert span.ask("127.0.0.1:9464/healthz").strip()
+    watch.end()
+    unnamed = {name for name in watch.health() if name.split(".")[0] not in HEALTH | WATCHING}
+    assert {name for name in unnamed if f"ot.health.{name}" not in vocabulary()} == set()
