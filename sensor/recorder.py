@@ -121,6 +121,7 @@ class Recorder(Findings):
 
     def tick(self, time: int) -> None:
         """Capture time has gone on to `time` (ns)."""
+        self.tell(self.book.quiet(time))
         self.store.tick(time)
 
     def finish(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:

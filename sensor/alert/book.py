@@ -1,8 +1,8 @@
 """All alerts that are open: one for each cause, however often it comes.
 
 The rule it lives by: the first sight is told at once, then the tenth, the hundredth, the thousandth, every new outcome
-and every change of state; in between it is only counted. Open alerts are bounded: the one not heard of for longest is
-closed, which is told, and counted.
+and every change of state; in between it is only counted. An alert not heard of for a day is closed, whether or not
+anything else happens. Open alerts are bounded: the one not heard of for longest is closed, which is told, and counted.
 """
 
 from collections import OrderedDict
@@ -45,6 +45,13 @@ class AlertBook:
             alert.grow(match)
             if worth_telling(alert):
                 told.append(revise(alert))
+        return told
+
+    def quiet(self, time: int) -> list[Alert]:
+        """Capture time has gone on to `time`, ns: close what was not heard of for a day."""
+        told = []
+        while self.open and time - next(iter(self.open.values())).last_time > QUIET_NS:
+            told += self.close(next(iter(self.open)))
         return told
 
     def over(self, matches: Iterable[Match]) -> list[Alert]:
