@@ -11,6 +11,7 @@ waiting in the ring: a large ring hides for seconds that a program is too slow.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -26,7 +27,7 @@ from bench import captures, report
 from bench.listeners import Listener, listeners
 from bench.process import Failed
 from bench.programs import ROOT, installed
-from bench.span import FAR, SPAN, cpu_seconds, span_port
+from bench.span import FAR, SPAN, cpu_seconds, is_running, span_port
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,6 +36,7 @@ KINDS: Final = (*captures.KINDS, "minimum")
 STEPS: Final = 5  # halvings of the span between a rate that was held and one that was not
 BEHIND: Final = 0.25  # s after the last frame in which the program's last work must be done
 SLICE: Final = 0.05
+LEARNT: Final = 200_000  # frames after which the plant is known: what is measured is what goes on for months
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -58,7 +60,7 @@ class Trial:
 def options(arguments: Sequence[str]) -> argparse.Namespace:
     """Return what was asked for."""
     parser = argparse.ArgumentParser(prog="python -m bench live", description=__doc__)
-    parser.add_argument("--packets", type=int, default=1_000_000, metavar="N", help="packets of each capture")
+    parser.add_argument("--packets", type=int, default=1_200_000, metavar="N", help="packets of each capture")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="N", help="how many workers")
     parser.add_argument("--capture", nargs="+", choices=KINDS, default=("steady", "minimum"), metavar="KIND",
                         help=", ".join(KINDS))  # fmt: skip
@@ -68,23 +70,38 @@ def options(arguments: Sequence[str]) -> argparse.Namespace:
 
 
 def attempt(listener: Listener, capture: pathlib.Path, rate: float, inside: Sequence[str]) -> Trial:
-    """Send a capture once, at a rate or (0) as fast as it goes."""
-    sending = [*inside, *installed(str(ROOT / "bench" / "sender.py")), str(capture), FAR, str(rate), "1"]
+    """Send a capture once, its last part at a rate or (0) as fast as it goes."""
+    sending = [*installed(str(ROOT / "bench" / "sender.py")), str(capture), FAR, str(rate), str(LEARNT)]
     with tempfile.TemporaryDirectory(prefix="otsensor-bench-") as name:
-        with subprocess.Popen(sending, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender:
-            if sender.stdin is None or sender.stdout is None or sender.stdout.readline() != "ready\n":
-                raise Failed("the sender is not ready")
+        sender = subprocess.Popen([*inside, *sending], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        with sender, contextlib.ExitStack() as whatever_happens:
+            whatever_happens.callback(sender.kill)
+            asked(sender, "ready\n", tell=False)
             running = listener.start(inside, pathlib.Path(name))
-            before = cpu_seconds(running.process.pid)
-            sender.stdin.write("\n")
-            sender.stdin.close()
-            told = json.loads(sender.stdout.readline())
-        behind, used = settled(running.process.pid)
-        running.end()
+            whatever_happens.callback(running.process.kill)
+            asked(sender, "warm\n")
+            _, before = settled(running.process.pid)
+            told = json.loads(asked(sender))
+            behind, used = settled(running.process.pid)
+            running.end()
         seen, dropped = listener.seen(running)
+    frames = int(told["frames"])
     return Trial(
-        told["frames"], told["frames"] / told["seconds"], seen, dropped, behind, used - before, told["cpu"]
+        frames, frames / told["seconds"], seen - LEARNT, dropped, behind, used - before, told["cpu"]
     )  # fmt: skip
+
+
+def asked(sender: subprocess.Popen[str], answer: str = "", *, tell: bool = True) -> str:
+    """Tell the sender to go on, and return its answer; raises Failed where it is another one."""
+    if sender.stdin is None or sender.stdout is None:
+        raise Failed("the sender cannot be talked to")
+    if tell:
+        sender.stdin.write("\n")
+        sender.stdin.flush()
+    line = sender.stdout.readline()
+    if not line or (answer and line != answer):
+        raise Failed(f"the sender says {line!r}, {answer!r} was expected")
+    return line
 
 
 def settled(pid: int) -> tuple[float, float]:
@@ -94,7 +111,7 @@ def settled(pid: int) -> tuple[float, float]:
     while time.monotonic() - at < 4 * SLICE:
         time.sleep(SLICE)
         before, used = used, cpu_seconds(pid)
-        if used - before > SLICE / 2:  # busy for more than half of the time
+        if used - before > SLICE / 2 or is_running(pid):  # busy for more than half of the time, or kept from it
             at = time.monotonic()
     return at - began, used
 
@@ -123,22 +140,22 @@ def tell(what: str) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """Measure and print everything asked for; return the exit code."""
-    asked = options(arguments)
+    wanted = options(arguments)
     out = Console(width=120)
     try:
         with span_port() as inside:
             out.print(report.heading(f"live on {SPAN}", 1), highlight=False)
-            for kind in asked.capture:
-                capture = captures.ready(kind, asked.packets)
+            for kind in wanted.capture:
+                capture = captures.ready(kind, wanted.packets)
                 rows = []
-                for listener in listeners(asked.workers):
+                for listener in listeners(wanted.workers):
                     tell(f"{kind}: {listener.name}")
-                    if asked.rate is not None:
-                        first = attempt(listener, capture, asked.rate, inside)
+                    if wanted.rate is not None:
+                        first = attempt(listener, capture, wanted.rate, inside)
                         rows.append((listener.name, first, first if first.held else None))
                     else:
-                        rows.append((listener.name, *highest(listener, capture, inside, asked.steps)))
-                out.print(report.live(kind, asked.packets, rows))
+                        rows.append((listener.name, *highest(listener, capture, inside, wanted.steps)))
+                out.print(report.live(kind, wanted.packets - LEARNT, rows))
     except Failed as failure:
         print(failure, file=sys.stderr)
         return 1

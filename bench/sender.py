@@ -1,7 +1,9 @@
 """Send a capture's frames out of an interface, at a given rate or as fast as the kernel takes them.
 
-Run as `python -P bench/sender.py CAPTURE INTERFACE RATE TIMES`; it prints what it did as JSON. The frames are laid out
-once for `sendmmsg`, so that no Python runs per frame: of what a frame costs here, nearly all is the kernel's.
+Run as `python -P bench/sender.py CAPTURE INTERFACE RATE FIRST`: says "ready", and when a line comes sends the FIRST
+frames slowly, for the plant to be known; says "warm", and when another line comes sends the rest at RATE, and prints
+what that was as JSON. The frames are laid out once for `sendmmsg`, so that no Python runs per frame: of what a frame
+costs here, nearly all is the kernel's.
 
 The rule it lives by: what it says it has sent was taken by the kernel, and it says how long that took and what it cost.
 """
@@ -24,6 +26,7 @@ MOST: Final = 1024  # messages sendmmsg takes at once (UIO_MAXIOV)
 FINEST: Final = 0.000_5  # s between two calls; below, waiting is less exact than the sleep
 MESSAGE: Final = 64  # bytes of struct mmsghdr
 VECTOR: Final = 16  # of struct iovec
+SLOWLY: Final = 50_000  # frames a second, which any program takes while it learns
 
 
 class Frames:
@@ -51,8 +54,8 @@ class Frames:
         self.address = self.messages.buffer_info()[0]
 
 
-def send(frames: Frames, interface: str, rate: float, times: int) -> dict[str, float]:
-    """Send everything `times` times, `rate` frames a second, 0: as fast as it goes."""
+def send(frames: Frames, interface: str, rate: float, first: int, last: int) -> dict[str, float]:
+    """Send the frames from `first` up to `last`, `rate` of them a second, 0: as fast as it goes."""
     libc = ctypes.CDLL(None, use_errno=True)
     libc.sendmmsg.argtypes = (ctypes.c_int, ctypes.c_void_p, ctypes.c_uint, ctypes.c_int)
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
@@ -60,15 +63,14 @@ def send(frames: Frames, interface: str, rate: float, times: int) -> dict[str, f
         sock.bind((interface, 0))
         handle, sent = sock.fileno(), 0
         used, began = time.process_time(), time.monotonic()
-        total = frames.count * times
+        total = last - first
         while sent < total:
-            due = int((time.monotonic() - began + FINEST) * rate) if rate else total
+            due = min(int((time.monotonic() - began + FINEST) * rate), total) if rate else total
             if due <= sent:
                 time.sleep(FINEST)
                 continue
-            at = sent % frames.count
-            many = min(MOST, due - sent, frames.count - at)
-            done = libc.sendmmsg(handle, frames.address + at * MESSAGE, many, 0)
+            at = frames.address + (first + sent) * MESSAGE
+            done = libc.sendmmsg(handle, at, min(MOST, due - sent), 0)
             if done < 0:
                 error = ctypes.get_errno()
                 raise OSError(error, os.strerror(error), interface)
@@ -79,11 +81,14 @@ def send(frames: Frames, interface: str, rate: float, times: int) -> dict[str, f
 
 def main() -> None:
     """Send, and print what was done."""
-    path, interface, rate, times = sys.argv[1:]
+    path, interface, rate, first = sys.argv[1:]
     frames = Frames(path)
     print("ready", flush=True)
     sys.stdin.readline()
-    print(json.dumps(send(frames, interface, float(rate), int(times))), flush=True)
+    send(frames, interface, SLOWLY, 0, int(first))
+    print("warm", flush=True)
+    sys.stdin.readline()
+    print(json.dumps(send(frames, interface, float(rate), int(first), frames.count)), flush=True)
 
 
 if __name__ == "__main__":

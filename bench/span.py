@@ -50,13 +50,21 @@ def span_port() -> Iterator[list[str]]:
 
 def cpu_seconds(root: int) -> float:
     """Return what a process and its descendants have used so far."""
-    total, waiting = 0.0, [root]
     ticks = os.sysconf("SC_CLK_TCK")
+    return sum((int(fields[11]) + int(fields[12])) / ticks for fields in statuses(root))
+
+
+def is_running(root: int) -> bool:
+    """Tell whether a process or a descendant has work to do, be it that it waits for a processor."""
+    return any(fields[0] == "R" for fields in statuses(root))
+
+
+def statuses(root: int) -> Iterator[list[str]]:
+    """Yield what /proc tells of a process and its descendants, from its state on."""
+    waiting = [root]
     while waiting:
-        pid = waiting.pop()
+        process = pathlib.Path("/proc", str(waiting.pop()))
         with contextlib.suppress(OSError):
-            fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += (int(fields[11]) + int(fields[12])) / ticks
-            for task in pathlib.Path(f"/proc/{pid}/task").iterdir():
+            yield (process / "stat").read_text().rpartition(")")[2].split()
+            for task in (process / "task").iterdir():
                 waiting += [int(child) for child in (task / "children").read_text().split()]
-    return total
