@@ -36,6 +36,7 @@ KINDS: Final = (*captures.KINDS, "minimum")
 STEPS: Final = 5  # halvings of the span between a rate that was held and one that was not
 BEHIND: Final = 0.25  # s after the last frame in which the program's last work must be done
 SLICE: Final = 0.05
+WIDTH: Final = 170  # a table that does not wrap can stand in a document
 LEARNT: Final = 200_000  # frames after which the plant is known: what is measured is what goes on for months
 
 
@@ -141,7 +142,7 @@ def tell(what: str) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Measure and print everything asked for; return the exit code."""
     wanted = options(arguments)
-    out = Console(width=120)
+    out = Console(width=WIDTH)
     try:
         with span_port() as inside:
             out.print(report.heading(f"live on {SPAN}", 1), highlight=False)

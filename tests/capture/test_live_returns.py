@@ -6,7 +6,6 @@ import time
 
 import pytest
 
-from sensor import build
 from sensor.capture.live import Live, RingSettings, open_sockets
 from tests.capture.forging import records
 from tests.capture.wire import frame, stop_after, wire
@@ -193,9 +192,7 @@ def test_a_stop_gives_what_was_received_and_ends_under_a_flood(net, opened, ring
     live.close()
 
 
-@pytest.mark.skipif(build.compiled(), reason="a compiled constant cannot be changed")
-def test_a_slow_reader_is_stopped_all_the_same_and_what_it_left_is_counted(net, opened, monkeypatch):
-    monkeypatch.setattr("sensor.capture.live.live.DRAIN_NS", 100_000_000)
+def test_a_slow_reader_is_stopped_all_the_same_and_what_it_left_is_counted(net, opened):
     live = Live(opened()[0])
     net.send(*(frame(n, size=1000) for n in range(1000)))
     time.sleep(0.05)
@@ -203,7 +200,7 @@ def test_a_slow_reader_is_stopped_all_the_same_and_what_it_left_is_counted(net, 
     found = []
     for block in live.blocks():
         found += bodies([block])
-        time.sleep(0.2)
+        time.sleep(0.6)
     assert 0 < len(found) < 1000
     assert live.counts()["unread_at_stop.span0"] == 1000 - len(found)
     live.close()
