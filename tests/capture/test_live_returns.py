@@ -104,6 +104,23 @@ def test_an_interface_that_was_taken_away_is_heard_again_when_it_is_back(net, op
         live.close()
 
 
+@pytest.mark.parametrize(("asked", "workers"), [(True, 1), (True, 2), (False, 1)])
+def test_promiscuous_as_asked_as_long_as_it_listens_and_after_a_return(net, opened, asked, workers):
+    sockets = opened(workers, promiscuous=asked)
+    readers = [Reader(Live(one)) for one in sockets]
+    assert net.promiscuity("span0") == asked * workers
+    net.unplug()
+    net.plug()
+    for reader in readers:
+        reader.read(LOOK)
+        assert reader.live.state() == {"span0": "up"}
+        reader.live.close()
+    assert net.promiscuity("span0") == asked * workers
+    for one in sockets:
+        one[0].close()
+    assert net.promiscuity("span0") == 0
+
+
 def test_after_too_many_returns_under_a_fanout_it_stays_gone(net, opened, monkeypatch):
     monkeypatch.setattr("sensor.capture.live.sockets.RETURNS", 1)
     reader = Reader(Live(opened(2)[0]))

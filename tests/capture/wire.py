@@ -39,6 +39,12 @@ class Wire:
             self.senders.pop(port).close()
         self.ip("link", "del", f"span{port}")
 
+    def promiscuity(self, interface):
+        """Return how many ask for the frames of everybody on an interface."""
+        words = ["ip", "-n", self.name, "-d", "link", "show", interface]
+        told = subprocess.run(words, check=True, capture_output=True, text=True, timeout=20).stdout.split()
+        return int(told[told.index("promiscuity") + 1])
+
     def ip(self, *words):
         ip("-n", self.name, *words)
 
