@@ -151,6 +151,7 @@ class Duties:
             self.say(f"not reloaded, the old rules and configuration stay: {error}", "error")
             return
         self.recording.adopt(rules, config)
+        self.quality.adopt(config.health)
         self.reloads += 1
         self.say(f"reloaded: {len(rules)} rules")
         for name in changed(self.config, config):
@@ -179,4 +180,5 @@ class Duties:
 
 def changed(before: Config, now: Config) -> list[str]:
     """Return the keys that differ and that only a start reads."""
-    return [name for name in AT_START if getattr(before, name) != getattr(now, name)]
+    listens = ["health.listen"] if before.health.listen != now.health.listen else []
+    return [name for name in AT_START if getattr(before, name) != getattr(now, name)] + listens

@@ -43,7 +43,7 @@ class SpanQuality:
     def __init__(self, settings: HealthSettings | None = None, *, live: bool = True) -> None:
         self.settings = settings or HealthSettings()
         self.live = live
-        self.standings = Standings(int(self.settings.calm))
+        self.standings = Standings(self.settings.calm)
         self.shares = Shares(self.settings)
         self.networks = Silences("network_silent", self.settings)
         self.talkers = Silences("talker_silent", self.settings)
@@ -56,6 +56,12 @@ class SpanQuality:
         self.began = self.looked = 0  # capture time of the window's beginning, and of the last look
         self.steady = 0  # ns: adds up how time went on
         self.sound = 0  # the same, without the time in which the span as a whole was dead
+
+    def adopt(self, settings: HealthSettings) -> None:
+        """Go by other settings from now on; what is known of the span is kept."""
+        self.settings = self.shares.settings = self.networks.settings = self.talkers.settings = settings
+        self.standings.calm = settings.calm
+        self.usual.percent = settings.traffic_fallen
 
     # --- What is taken in -----------------------------------------------------------------------------
 
@@ -102,12 +108,13 @@ class SpanQuality:
         self.grow(drops or {}, restarts or {})
         interfaces = {name: state for name, state in (interfaces or {}).items() if state in STATES}
         dead = {name for name, state in interfaces.items() if state != "up"}
+        over = last or time - self.began >= self.settings.window * SECOND
         told: list[Concern] = []
         for verdict in self.instant(interfaces, store, dead):
-            told += self.standings.take(verdict, time, time, at_once=verdict.kind == "no_traffic")
+            told += self.standings.take(verdict, time, time, at_once=verdict.kind == "no_traffic", again=over)
         if self.live and not self.dead():
-            told += self.silent(time)
-        if last or time - self.began >= self.settings.window * SECOND:
+            told += self.silent(time, again=over)
+        if over:
             for verdict in self.over_window():
                 told += self.standings.take(verdict, time, self.began)
             self.window = {}
@@ -158,18 +165,18 @@ class SpanQuality:
             yield Verdict("no_traffic", ALL, bad, f"no frame for {silence // SECOND:,} s", "some frames",
                           self.looked - silence)  # fmt: skip
 
-    def silent(self, time: int) -> list[Concern]:
-        """Judge who is missed: a silent network excuses its machines."""
+    def silent(self, time: int, *, again: bool) -> list[Concern]:
+        """Judge who is missed: a silent network excuses its machines. `again`: it is told that this goes on."""
         told: list[Concern] = []
         for place, verdict in self.networks.judge(self.sound, set()):
             found = Verdict(verdict.kind, named(place), verdict.bad, verdict.found, verdict.expected, place=place)
-            told += self.standings.take(found, time, time, at_once=True)
+            told += self.standings.take(found, time, time, at_once=True, again=again)
         quiet = self.networks.missed
         excused = {who for who in self.talkers.known if who[0] in quiet} if quiet else set()
         for (place, address), verdict in self.talkers.judge(self.sound, excused):
             found = Verdict(verdict.kind, address, verdict.bad, verdict.found, verdict.expected, place=place,
                             address=address)  # fmt: skip
-            told += self.standings.take(found, time, time, at_once=True)
+            told += self.standings.take(found, time, time, at_once=True, again=again)
         return told
 
     # --- What is judged at the end of a window --------------------------------------------------------

@@ -33,12 +33,18 @@ class Standings:
         self.begun = 0
         self.hushed = 0
 
-    def take(self, verdict: Verdict, time: int, since: int, *, at_once: bool = False) -> list[Concern]:
-        """Take a verdict; return the concern where there is something to tell. `at_once`: one good verdict ends it."""
+    def take(
+        self, verdict: Verdict, time: int, since: int, *, at_once: bool = False, again: bool = True
+    ) -> list[Concern]:
+        """Take a verdict; return the concern where there is something to tell.
+
+        `at_once`: one good verdict ends it; `again`: it is told that it goes on.
+        """
         key = verdict.identity
         known = self.standing.get(key)
         if verdict.bad:
-            return self.worse(key, known, verdict, time, since)
+            told = self.worse(key, known, verdict, time, since)
+            return told if again or known is None else []
         if known is None:
             return []
         known.calm += 1

@@ -133,6 +133,14 @@ def test_no_traffic_is_told_within_a_minute_and_ends_with_the_first_frame():
     assert ("no_traffic", True) in kinds(span.look())
 
 
+def test_what_goes_on_is_told_once_a_window():
+    span = Span()
+    span.interfaces = {"span0": "down"}
+    told = span.run(5, (PLC,), **WELL)
+    assert kinds(told) == [("interface_down", False)] * 6  # when it begins, and at the end of each of five minutes
+    assert len({one.since for one in told}) == 1
+
+
 def test_a_span_that_never_spoke_is_told():
     span = Span()
     told = [one for _ in range(8) for one in span.look()]
@@ -395,6 +403,16 @@ def test_thresholds_are_settings():
     lax = SpanQuality(HealthSettings(no_traffic_after=600))
     lax.judge(START)
     assert [one for turn in range(1, 50) for one in lax.judge(START + turn * 10 * SECOND)] == []
+
+
+def test_other_settings_are_taken_while_it_goes_on_and_nothing_known_is_lost():
+    span = Span()
+    span.run(70, (PLC, HMI), **WELL)
+    span.quality.adopt(HealthSettings(cut=0.5, silent_after=40, pauses=1, calm=1, traffic_fallen=90))
+    assert kinds(span.window((PLC, HMI), **WELL, frames_cut=6)) == [("cut", False)]
+    assert kinds(span.window((PLC, HMI), **WELL)) == [("cut", True)]
+    assert kinds(span.window((HMI,), **WELL))[0] == ("talker_silent", False)
+    assert ("traffic_fallen", False) in kinds(span.window((PLC, HMI), frames=800))
 
 
 def test_every_kind_that_can_be_told_is_declared():
