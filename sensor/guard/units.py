@@ -151,6 +151,7 @@ u {user} - "otsensor network sensor" {state} /usr/sbin/nologin
 FOLDERS: Final = """\
 # {place}
 d /etc/otsensor 0750 root {user} -
+z /etc/otsensor/otsensor.yml 0640 root {user} -
 d {state} 0750 {user} {user} -
 """
 

@@ -104,10 +104,14 @@ def test_user_and_folders_are_made(tmp_path):
     subprocess.run(["systemd-sysusers", f"--root={tmp_path}", "otsensor.conf"], check=True, capture_output=True)
     name, _, uid, *_, home, shell = (tmp_path / "etc/passwd").read_text().splitlines()[0].split(":")
     assert (name, home, shell) == ("otsensor", "/var/lib/otsensor", "/usr/sbin/nologin")
+    first = tmp_path / "etc/otsensor/otsensor.yml"
+    first.parent.mkdir()
+    first.write_text(units.first_configuration(units.Service(PROGRAM)))
     subprocess.run(["systemd-tmpfiles", f"--root={tmp_path}", "--create", "otsensor.conf"], check=True)
     folder, settings = (tmp_path / "var/lib/otsensor").stat(), (tmp_path / "etc/otsensor").stat()
     assert (folder.st_uid, folder.st_mode & 0o777) == (int(uid), 0o750)
     assert (settings.st_uid, settings.st_gid, settings.st_mode & 0o777) == (0, folder.st_gid, 0o750)
+    assert (first.stat().st_uid, first.stat().st_gid, first.stat().st_mode & 0o777) == (0, folder.st_gid, 0o640)
 
 
 # --- What the units say -------------------------------------------------------------------------------
