@@ -4,8 +4,9 @@ The rule it lives by: one fault anywhere and nothing is loaded, but every fault 
 silent one.
 """
 
+import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sensor.detect.correlation import Correlation
@@ -25,12 +26,22 @@ def default_rules() -> pathlib.Path:
 
 
 def files(paths: Iterable[pathlib.Path]) -> list[pathlib.Path]:
-    """Return every rule file below some paths, in a stable order."""
+    """Return every rule file below some paths, in a stable order; raise OSError for a folder that cannot be read."""
     found: list[pathlib.Path] = []
     for path in paths:
-        inside = sorted(one for one in path.rglob("*") if one.suffix in SUFFIXES) if path.is_dir() else [path]
-        found += inside
+        found += sorted(below(path)) if path.is_dir() else [path]
     return list(dict.fromkeys(found))
+
+
+def below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Return the rule files of a folder. A search by pattern would take what it may not read for empty."""
+    for place, _, names in os.walk(folder, onerror=refuse):
+        yield from (path for path in map(pathlib.Path(place).joinpath, names) if path.suffix in SUFFIXES)
+
+
+def refuse(error: OSError) -> None:
+    """Raise what a search would pass over: no rules is not the same as rules that cannot be read."""
+    raise error
 
 
 class RuleSet:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 from sensor.capture.live import Live, RecordingSettings, open_sockets, ready, remarks
 from sensor.capture.live import Recording as FrameRecording
 from sensor.config import ConfigError
+from sensor.detect.ruleset import default_rules
 from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
 from sensor.guard.health.endpoint import open_listener
@@ -130,7 +131,7 @@ def shut_in(allowed: policy.Policy) -> None:
 def recorder_policy(asked: Asked, user: Account) -> policy.Policy:
     """Return what is left to this process."""
     config = asked.config
-    reads: list[pathlib.Path] = [*config.rules, *config.protocols]
+    reads: list[pathlib.Path] = [*(config.rules or (default_rules(),)), *config.protocols]
     if asked.config_file is not None:
         reads.append(asked.config_file.absolute().parent)  # an editor puts a new file in the old one's place
     return policy.recorder(

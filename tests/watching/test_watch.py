@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.ship.fields import HEALTH, WATCHING
 from sensor.vocabulary import vocabulary
 from tests.watching import span_kit
@@ -122,6 +123,25 @@ def readable():
     with tempfile.TemporaryDirectory(prefix="otsensor-rules-") as folder:
         pathlib.Path(folder).chmod(0o755)
         yield pathlib.Path(folder)
+
+
+def test_sighup_reads_the_rules_shipped_again_and_they_are_all_there(watching):
+    watch = watching()
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: "reloaded: " in watch.said())
+    assert f"reloaded: {len(RuleSet.load([default_rules()]))} rules" in watch.said()
+    assert watch.end()[0] == 0
+
+
+def test_rules_that_cannot_be_read_any_more_leave_the_old_ones_running(span, watching, readable):
+    (readable / "own.yml").write_text(RULE.format(title="Reads seen", operation="read_holding_registers"))
+    watch = watching("--rules", str(readable))
+    readable.chmod(0o700)  # whoever the sensor has become cannot look into it now
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: "not reloaded, the old rules and configuration stay" in watch.said())
+    span.send(span_kit.PCAPS / "modbus-polling.pcapng")
+    watch.until(lambda: [row["title"] for row in watch.rows("alerts")][:1] == ["Reads seen"])
+    assert watch.end()[0] == 0
 
 
 def test_sighup_takes_new_rules_and_a_broken_set_leaves_the_old_ones_running(span, watching, readable):
