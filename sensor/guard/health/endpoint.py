@@ -157,7 +157,9 @@ class Endpoint:
 
     def read(self, number: int) -> None:
         """Take a part of a request."""
-        one = self.connections[number]
+        one = self.connections.get(number)
+        if one is None:  # it made room for somebody else in the same turn of the loop
+            return
         try:
             data = one.channel.recv(MAX_HEAD)
         except BlockingIOError:
@@ -186,7 +188,9 @@ class Endpoint:
 
     def write(self, number: int) -> None:
         """Send as much of the answer as goes."""
-        one = self.connections[number]
+        one = self.connections.get(number)
+        if one is None:
+            return
         try:
             one.answer = one.answer[one.channel.send(one.answer) :]
         except BlockingIOError:

@@ -197,6 +197,17 @@ def test_whoever_says_nothing_is_shown_out_and_hinders_nobody(door):
         client.close()
 
 
+def test_who_makes_room_in_the_turn_in_which_it_speaks_ends_no_loop(door):
+    clients = [door.knock() for _ in range(endpoint.MAX_CONNECTIONS)]
+    clients.append(socket.create_connection(door.address, timeout=2))
+    clients[0].sendall(request("GET /metrics HTTP/1.1"))
+    door.turn(1)  # the door and the oldest connection wake the loop at once, and the door comes first
+    assert len(door.endpoint.connections) == endpoint.MAX_CONNECTIONS
+    assert door.ask(request("GET /metrics HTTP/1.1"))[0] == 200
+    for client in clients:
+        client.close()
+
+
 def test_whoever_takes_nothing_of_a_long_answer_is_shown_out(door):
     door.page = door.endpoint.metrics = lambda: b"x" * 50_000_000
     with door.knock(request("GET /metrics HTTP/1.1")):
