@@ -1,7 +1,8 @@
 """The recorder's end: turns one worker's records back into conversations, exchanges and behaviours, and hands them on.
 
 The rule it lives by: what stands right of the hand-over cannot tell whether it runs in the worker's process or in its
-own. A record that refers to what was never told is no mistake of ours: its worker is not believed any more.
+own. A record that refers to what was never told, or is more than any worker has to tell, is no mistake of ours: its
+worker is not believed any more. Any other trouble with a record is ours, and costs that record.
 """
 
 from __future__ import annotations
@@ -11,10 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sensor.behaviour.behaviour import COUNTED, STATISTICS
 from sensor.behaviour.finding import WIDENED, Finding
 from sensor.behaviour.learner import widen
-from sensor.contract import OUTCOME_NAMES, Exchange, Target
+from sensor.contract import Exchange, Target
 from sensor.flow.flow import STATE_NAMES, WORKER_LOST, Flow, nobody
+from sensor.flow.lanes import MAX_ENDPOINTS, MAX_NETWORKS
+from sensor.flow.table import MAX_FLOWS
 from sensor.handover import records
-from sensor.handover.records import Unfit
+from sensor.handover.records import MAX_COUNT, Unfit
+from sensor.handover.registry import MAX_NAMES
+from sensor.handover.teller import MAX_NUMBERED, UNNUMBERED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -27,8 +32,11 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 T = TypeVar("T")
-CODE_BITS: Final = 32  # as in behaviour.ending
 HALF_COUNTS: Final = 8  # as in teller.half_counts
+OVERFLOWS: Final = MAX_NETWORKS + 1  # beside a full table, each network has an endpoint for all others
+MAX_SAID: Final = 8  # a worker speaks when it ends,
+MAX_TEXT: Final = 2_000  # and so many letters of it are heard, the last ones
+MAX_FAILURES_SAID: Final = 3  # of one worker; the rest is counted
 
 
 class Kept:
@@ -60,6 +68,8 @@ class Mirror:
         self.quality: dict[str, Any] = {}  # until somebody takes it
         self.states: dict[str, str] = {}
         self.said: list[str] = []
+        self.sayings = 0  # of the worker, taken or not
+        self.failed = 0  # records that cost us an exception
         self.nobody = nobody()
         self.take: Mapping[type, Callable[[Any], None]] = {
             records.Place: self.place, records.End: self.end, records.File: self.file, records.Known: self.known,
@@ -68,10 +78,22 @@ class Mirror:
         }  # fmt: skip
 
     def play(self, batch: records.Batch) -> None:
-        """Take one batch; raise Unfit where it refers to what was never told."""
+        """Take one batch; raise Unfit for what no worker of ours tells."""
         for record in batch.records:
-            self.take[type(record)](record)
+            try:
+                self.take[type(record)](record)
+            except Unfit:
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
+                self.fail(record, error)
         self.time = batch.time
+
+    def fail(self, record: records.Told, error: Exception) -> None:
+        """Leave out a record that could not be taken."""
+        self.failed += 1
+        if self.failed <= MAX_FAILURES_SAID:
+            name = type(record).__name__.lower()
+            self.said.append(f"a record ({name}) cannot be taken and is left out: {type(error).__name__}: {error}")
 
     def lost(self) -> None:
         """The worker is gone: its conversations end here, as far as we know."""
@@ -84,20 +106,26 @@ class Mirror:
 
     def place(self, told: records.Place) -> None:
         """Take a network."""
+        room(self.networks, told.number, OVERFLOWS, "networks")
         self.networks[told.number] = self.registry.network(told.site, told.segment, told.vlan, told.tunnel)
 
     def end(self, told: records.End) -> None:
         """Take an endpoint."""
         network = known(self.networks, told.place, "network")
+        room(self.ends, told.number, MAX_ENDPOINTS + OVERFLOWS, "ends")
         self.ends[told.number] = self.registry.endpoint(network, told.address, told.text)
 
     def file(self, told: records.File) -> None:
         """Take the name of a source of frames."""
+        room(self.files, told.number, MAX_NAMES, "files")
         self.files[told.number] = self.registry.names.number(told.name)
 
     def known(self, told: records.Known) -> None:
         """Take a behaviour."""
         client, server = known(self.ends, told.client, "end"), known(self.ends, told.server, "end")
+        room(self.behaviours, told.number, MAX_NUMBERED + 1, "behaviours")
+        if told.number in self.behaviours and told.number != UNNUMBERED:
+            raise Unfit(f"behaviour {told.number} was told twice")
         kept = self.behaviours[told.number] = Kept(*self.registry.behaviour(client, server, told))
         self.add_up(kept, told)
 
@@ -112,8 +140,8 @@ class Mirror:
         """Add what a behaviour's statistics have grown by since they were told last."""
         if len(told.statistics) not in (COUNTED, STATISTICS):
             raise Unfit(f"statistics of {len(told.statistics)} numbers for behaviour {told.number}")
-        if any(not 0 <= key >> CODE_BITS < len(OUTCOME_NAMES) for key in told.others):
-            raise Unfit(f"an unknown outcome of behaviour {told.number}")
+        if not 0 <= kept.behaviour.count + told.statistics[0] <= MAX_COUNT or not 0 <= told.statistics[1] <= MAX_COUNT:
+            raise Unfit(f"behaviour {told.number} was counted {told.statistics[0]} times")
         others = {key: count - kept.others.get(key, 0) for key, count in told.others.items()}
         kept.behaviour.merge(told.statistics, kept.statistics, {key: grown for key, grown in others.items() if grown})
         kept.statistics, kept.others = told.statistics, told.others
@@ -123,6 +151,7 @@ class Mirror:
     def began(self, told: records.Began) -> None:
         """Take a conversation that was opened."""
         opener, answerer = known(self.ends, told.opener, "end"), known(self.ends, told.answerer, "end")
+        room(self.flows, told.flow, MAX_FLOWS + 1, "conversations")
         learn_macs(opener, answerer, told.macs)
         flow = Flow(self.registry.next_flow(), opener, answerer, told.key)
         flow.kind, flow.transport, flow.ethertype = told.kind, told.transport, told.ethertype
@@ -200,7 +229,10 @@ class Mirror:
 
     def say(self, told: records.Said) -> None:
         """Take what the worker has to say to people."""
-        self.said.append(told.text)
+        self.sayings += 1
+        if self.sayings > MAX_SAID:
+            raise Unfit(f"it has said {self.sayings} things")
+        self.said.append(told.text[-MAX_TEXT:])
 
     def take_quality(self) -> dict[str, Any]:
         """Return what the worker's line says about what it sees, once; empty until it says it again."""
@@ -214,8 +246,15 @@ class Mirror:
 
     def pulse(self, told: records.Pulse) -> None:
         """Take how the worker is."""
-        self.counts, self.taps, self.states = told.counts, told.taps, told.states
-        self.quality = told.quality or self.quality
+        self.counts, self.taps, self.states = {**told.counts, "records_failed": self.failed}, told.taps, told.states
+        if told.quality:
+            self.quality = records.judged(told.quality)
+
+
+def room(table: Mapping[int, object], number: int, most: int, what: str) -> None:
+    """Raise Unfit where a worker tells more of something than it can know of."""
+    if number not in table and len(table) >= most:
+        raise Unfit(f"more than {most:,} {what}")
 
 
 def known(table: Mapping[K, T], key: K, what: str) -> T:

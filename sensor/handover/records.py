@@ -4,15 +4,22 @@ The rule it lives by: the worker reads hostile bytes, so the recorder believes o
 of flows, behaviours, ends and files are the worker's own; each is told before it is first used.
 """
 
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
+from sensor.behaviour.behaviour import CODE_BITS
 from sensor.contract import MAX_KEPT, OUTCOME_NAMES
 
 MAX_BATCH: Final = 64 * 1024 * 1024  # bytes: twice what a worker lets wait, so a longer one is no batch of ours
 
+MAX_COUNTERS: Final = 4_096  # of one pulse: 64 interfaces have a thousand
+MAX_COUNT: Final = 1 << 53  # of exchanges: none comes to that, and what workers tell is added up
+
 Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # what a native class holds
+Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
+Counters = Annotated[dict[str, Whole], msgspec.Meta(max_length=MAX_COUNTERS)]
+Ending = Annotated[int, msgspec.Meta(ge=0, lt=len(OUTCOME_NAMES) << CODE_BITS)]
 Direction = Annotated[int, msgspec.Meta(ge=0, le=1)]
 Outcome = Annotated[int, msgspec.Meta(ge=0, lt=len(OUTCOME_NAMES))]
 Address = Annotated[bytes, msgspec.Meta(max_length=16)]
@@ -63,7 +70,7 @@ class Known(Record, tag=4):
     targets: Targets
     ranged: bool
     statistics: list[Whole] = []  # as in Behaviour.statistics; none: only that it is known
-    others: dict[Whole, Whole] = {}  # as in Behaviour.others
+    others: dict[Ending, Count] = {}  # as in Behaviour.others
 
 
 class Counted(Record, tag=5):
@@ -71,7 +78,7 @@ class Counted(Record, tag=5):
 
     number: Whole
     statistics: list[Whole]  # as in Behaviour.statistics
-    others: dict[Whole, Whole]  # as in Behaviour.others
+    others: dict[Ending, Count]  # as in Behaviour.others
     targets: Targets
 
 
@@ -150,10 +157,23 @@ class Odd(Record, tag=9):
 class Pulse(Record, tag=10):
     """How the worker is: every counter by name, and what the line says about the quality of what it sees."""
 
-    counts: dict[str, Whole]
-    taps: dict[str, Whole]  # counters of the interfaces, which outlive the worker
-    quality: dict[str, Any]  # as `Line.pulse` says it; empty: nothing new
-    states: dict[str, str]  # of each interface
+    counts: Counters
+    taps: Counters  # of the interfaces, which outlive the worker
+    quality: dict[str, Any]  # a Quality; empty: nothing new
+    states: Annotated[dict[str, str], msgspec.Meta(max_length=MAX_COUNTERS)]  # of each interface
+
+
+class Quality(TypedDict):
+    """What a worker's line says about what it sees, as `Line.pulse` does."""
+
+    time: Whole
+    frames: Whole
+    bytes: Whole
+    stream_bytes: Whole
+    counts: Counters
+    lanes: list[tuple[str, str, str, str, Whole, Whole, Whole, Whole, Whole]]
+    talkers: list[tuple[Whole, str, Whole]]  # number of the lane, address, time
+    protocols: Annotated[dict[str, Counters], msgspec.Meta(max_length=MAX_COUNTERS)]
 
 
 class Said(Record, tag=11):
@@ -201,6 +221,17 @@ def mended(value: Any) -> Any:
     if isinstance(value, msgspec.Struct):
         return type(value)(*map(mended, msgspec.structs.astuple(value)))
     return value
+
+
+def judged(quality: dict[str, Any]) -> dict[str, Any]:
+    """Return what a pulse says of quality, if it is what lines say; raise Unfit where it is not."""
+    try:
+        told = msgspec.convert(quality, Quality)
+    except msgspec.ValidationError as error:
+        raise Unfit(f"quality of what is seen: {error}") from error
+    if any(not 0 <= lane < len(told["lanes"]) for lane, _, _ in told["talkers"]):
+        raise Unfit("quality of what is seen: a machine on a network that was not told")
+    return dict(told)
 
 
 def unpacked(data: bytes) -> Batch:

@@ -122,7 +122,13 @@ class Crew:
         self.disbelieved += 1
         self.say(f"worker {member.number} is not believed any more: {error}", "error")
         self.kill(member)
+        self.forget(member)
         self.lose(member, now)
+
+    def forget(self, member: Member) -> None:
+        """Let go unheard what a worker has told and was not played yet."""
+        for _ in self.order.leave(member.number):
+            pass
 
     def lose(self, member: Member, now: float) -> None:
         """A worker is gone: end what it followed, and begin another in its place."""

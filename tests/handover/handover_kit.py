@@ -38,6 +38,7 @@ class Relay:
         for data in self.sent:
             self.mirror.play(unpacked(data))
         self.sent.clear()
+        assert not self.mirror.failed, self.mirror.said
 
 
 def protocols():

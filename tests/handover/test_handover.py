@@ -3,8 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
 from sensor.capture.files import Captures
+from sensor.handover import mirror as mirror_module
 from sensor.handover import records
 from sensor.handover.teller import BUSY_BYTES, FULL_BYTES, Teller
 from sensor.pipeline import Line
@@ -58,6 +60,65 @@ def test_what_refers_to_nothing_that_was_told_is_not_believed(told):
     mirror = handover_kit.mirror()
     with pytest.raises(records.Unfit):
         mirror.play(records.unpacked(records.packed(records.Batch(1, [told]))))
+
+
+PLACE = records.Place(0, "", "", "", "")
+ENDS = [PLACE, records.End(0, 0, b"\0" * 4, "0.0.0.0"), records.End(1, 0, b"\1" * 4, "1.1.1.1")]  # two ends
+POLL = (0, 1, "modbus", "read", "read", "1", [], False)
+QUALITY = {"time": 1, "frames": 1, "bytes": 60, "stream_bytes": 0, "counts": {}, "lanes": [], "talkers": [],
+           "protocols": {}}  # fmt: skip
+
+
+@pytest.mark.parametrize("told", [
+    [records.Known(0, *POLL, [1, 1, 1, 1]), records.Known(0, *POLL, [1, 1, 1, 1])],
+    [records.Known(0, *POLL, [1 << 62, 1, 1, 1])],
+    [records.Known(0, *POLL, [1, -1, 1, 1])],
+    [records.Known(0, *POLL, [1, 1, 1, 1], {0: 1 << 60})],
+    [records.Known(0, *POLL, [1, 1, 1, 1], {99 << 32: 1})],
+    [records.Said("again")] * 9,
+    [records.Pulse({str(number): 1 for number in range(5_000)}, {}, {}, {})],
+    [records.Pulse({}, {}, {"frames": 1}, {})],
+    [records.Pulse({}, {}, {**QUALITY, "lanes": 3}, {})],
+    [records.Pulse({}, {}, {**QUALITY, "talkers": [[0, "1.1.1.1", 1]]}, {})],
+])  # fmt: skip
+def test_what_no_worker_has_to_tell_is_not_believed(told):
+    mirror = handover_kit.mirror()
+    mirror.play(records.Batch(1, ENDS))
+    with pytest.raises(records.Unfit):
+        mirror.play(records.unpacked(records.packed(records.Batch(1, told))))
+
+
+def test_a_worker_fills_no_table_without_end(monkeypatch):
+    for name in ("OVERFLOWS", "MAX_NAMES", "MAX_NUMBERED", "MAX_FLOWS"):
+        monkeypatch.setattr(mirror_module, name, 2)
+    monkeypatch.setattr(mirror_module, "MAX_ENDPOINTS", 1)
+    began = records.Began(0, 0, 1, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (b"", b""))
+    for sample, what in (
+        (PLACE, "networks"), (ENDS[1], "ends"), (records.File(0, "x"), "files"), (began, "conversations"),
+        (records.Known(0, *POLL, [1, 1, 1, 1]), "behaviours"),
+    ):  # fmt: skip
+        mirror = handover_kit.mirror()
+        mirror.play(records.Batch(1, ENDS))
+        field = sample.__struct_fields__[0]
+        with pytest.raises(records.Unfit, match=what):
+            mirror.play(records.Batch(1, [structs.replace(sample, **{field: number}) for number in range(5)]))
+
+
+def test_a_fault_of_ours_costs_the_record_and_is_counted_and_said():
+    mirror = handover_kit.mirror()
+    mirror.findings.closed = lambda _flow: 1 / 0
+    mirror.play(records.Batch(1, ENDS))
+    for flow in range(5):
+        began = records.Began(flow, 0, 1, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (b"", b""))
+        stand = records.Stand(flow, "", "", 0, (-1, -1), 0, 0)
+        mirror.play(records.Batch(2, [began, records.Ended(stand, "idle", ([0] * 8, [0] * 8), (b"", b""))]))
+    mirror.play(records.Batch(3, [records.Pulse({"frames": 7}, {}, {}, {})]))
+    assert mirror.time == 3
+    assert mirror.counts == {"frames": 7, "records_failed": 5}
+    said = mirror.take_said()
+    assert len(said) == 3
+    assert "(ended)" in said[0]
+    assert "division by zero" in said[0]
 
 
 @given(st.binary(max_size=200))

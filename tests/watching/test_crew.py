@@ -9,7 +9,7 @@ import pytest
 
 from sensor.behaviour.finding import Findings
 from sensor.handover.mirror import Mirror
-from sensor.handover.records import Batch, Pulse, packed
+from sensor.handover.records import Batch, End, Pulse, packed
 from sensor.handover.registry import Registry
 from sensor.protocols import discovery
 from sensor.watching import crew as module
@@ -122,6 +122,19 @@ def test_a_worker_that_sends_what_no_worker_sends_is_ended(stage):
     made = stage(lambda _number, outgoing: (outgoing.send(b"\xff garbage"), time.sleep(60)))
     made.until(lambda: made.crew.disbelieved == 1)
     assert made.crew.died == 1
+
+
+def test_of_a_worker_that_is_not_believed_nothing_more_is_played(stage):
+    def lie(_number, outgoing):
+        lie = packed(Batch(1, [End(0, 7, b"", "on a network that was never told")]))
+        outgoing.send(lie)
+        outgoing.send(lie)
+        time.sleep(60)
+
+    made = stage(lie)
+    made.until(lambda: made.crew.died == 1)
+    assert made.crew.disbelieved == 1
+    assert [text for text in made.said if "not believed" in text] == [made.said[0]]
 
 
 def test_one_end_of_a_worker_does_not_touch_the_other(stage):
