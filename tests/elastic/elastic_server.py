@@ -34,7 +34,7 @@ CHECKSUMS = {  # SHA-256 of the archive
     "8.19.0": "14833b2d86c30656901f92049f81fb5777a8e4545413c8656cd1a21b55173033",
 }
 JAVA = {"9": (21, 26), "8": (17, 24)}  # oldest and newest that a server of this line runs on
-UP_WITHIN = 180  # s; a dozen on an idle machine
+UP_WITHIN = 600  # s; a dozen on an idle machine, minutes on one that does much else
 UNPRIVILEGED = "nobody"  # the server refuses to run as root
 
 SETTINGS = """
