@@ -133,7 +133,8 @@ class Reading:
             return
         self.quality.begin(min(one.first_time for one in self.captures.sources if one.frames))
         self.quality.hear(line.pulse())
-        lost = {f"kernel_drops.{pathlib.Path(one.path).name}": int(one.drops) for one in self.captures.sources}
+        sources = self.captures.sources
+        lost = {f"kernel_drops.{pathlib.Path(one.path).name}": int(one.drops) for one in sources if one.drops}
         for concern in self.quality.judge(line.time, lost, last=last):
             self.concerns[concern.identity] = concern
             self.recorder.health(concern)
