@@ -100,25 +100,31 @@ def tell(showing: Showing) -> None:
         console().print(part, soft_wrap=isinstance(part, Text))
 
 
-def asked_for(options: argparse.Namespace) -> Asked:
-    """Return what is asked for, from configuration and options; options win. Raises ConfigError."""
+def effective(options: argparse.Namespace) -> Config:
+    """Return the configuration as the file and the options have it; options win. Raises ConfigError."""
     config = configuration.load(options.config) if options.config is not None else Config()
     given = {name: getattr(options, name) for name in ("site", "segment", "db") if getattr(options, name) is not None}
     given |= {name: tuple(getattr(options, name)) for name in ("rules", "protocols") if getattr(options, name)}
-    wanted = {name: getattr(options, name) for name in ("workers", "filter", "user") if getattr(options, name)}
+    names = ("workers", "filter", "user")
+    wanted = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     wanted |= {"allow_addresses": True} if options.allow_addresses else {}
     wanted |= {"sandbox": False} if options.no_sandbox else {}
     if options.write is not None:
         kept = config.watch.write or WriteSettings()
         wanted |= {"write": dataclasses.replace(kept, folder=options.write)}
-    config = dataclasses.replace(config, **given, watch=dataclasses.replace(config.watch, **wanted))
+    return dataclasses.replace(config, **given, watch=dataclasses.replace(config.watch, **wanted))
+
+
+def asked_for(options: argparse.Namespace) -> Asked:
+    """Return what is asked for, from configuration and options. Raises ConfigError."""
+    config = effective(options)
     interfaces = tuple(options.interfaces) or config.watch.interfaces
     if not interfaces:
         there = ", ".join(name for _, name in socket.if_nameindex() if name != "lo") or "none"
         raise ConfigError(f"no interface named, on the command line or under watch: interfaces; there are: {there}")
     if config.db is None:
         raise ConfigError("no --db FILE given, nor db: in the configuration: what is found is kept there")
-    return Asked(config, interfaces, config.db, options.config, options.alerts)
+    return Asked(config, interfaces, config.db, options.config, options.alerts, lambda: effective(options))
 
 
 def ring_settings(config: Config) -> RingSettings:

@@ -132,6 +132,7 @@ WATCHING = {
     "workers_hung": "Workers that said nothing and were ended",
     "workers_disbelieved": "Workers that sent what none of ours sends, and were ended",
     "records_failed": "Records of workers that a fault of ours kept the recorder from taking",
+    "duties_failed": "Things due each second that a fault of ours kept from being done",
     "batches_overtaken": "Batches that came after later ones of other workers had been played",
     "flows_untold": "Ends of conversations that found the channel to the recorder full",
     "findings_untold": "Findings that found it full",

@@ -73,9 +73,19 @@ class Crew:
                 self.start(member, now)
 
     def start(self, member: Member, now: float) -> None:
-        """Fork one worker."""
-        ours, theirs = pair()
-        pid = os.fork()
+        """Fork one worker; where that fails it is tried again later."""
+        try:
+            ours, theirs = pair()
+        except OSError as error:
+            self.put_off(member, now, error)
+            return
+        try:
+            pid = os.fork()
+        except OSError as error:
+            ours.close()
+            theirs.close()
+            self.put_off(member, now, error)
+            return
         if pid == 0:
             self.run(member.number, theirs)
             os._exit(1)  # never reached: a worker ends by itself
@@ -84,6 +94,13 @@ class Crew:
         member.began = member.heard = now
         self.order.join(member.number)
         self.selector.register(ours, selectors.EVENT_READ, member)
+
+    def put_off(self, member: Member, now: float, error: OSError) -> None:
+        """Note that a worker could not be begun."""
+        member.wait = min(max(1.0, 2 * member.wait), LONGEST_WAIT)
+        member.due = now + member.wait
+        why = f"{error.strerror}; expected memory, processes and descriptors for it"
+        self.say(f"worker {member.number} cannot be begun: {why}; tried again{later(member.wait)}", "error")
 
     # --- Listening ------------------------------------------------------------------------------------
 

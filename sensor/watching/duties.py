@@ -5,9 +5,9 @@ The rule it lives by: none of it can end the watch. What goes wrong is said wher
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Final
 
-from sensor import config as configuration
 from sensor.config import ConfigError
 from sensor.detect.fault import RuleFaults
 from sensor.detect.fields import BLINDING
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 NS: Final = 1_000_000_000
 JUDGED_NS: Final = 2 * NS  # between two looks at whether the sensor sees
+SAID_NS: Final = 60 * NS  # between two sayings of a fault that comes each second
 # What a running watch cannot change: sockets are open and rings are mapped, and what would open others is given up
 AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "outbox", "watch", "db", "protocols")
 
@@ -53,6 +54,8 @@ class Duties:
         self.quality = SpanQuality(self.config.health)
         self.counted: dict[str, int] = {}  # a second ago
         self.endpoint = Endpoint(listener, self.metrics, self.blindness) if listener is not None else None
+        self.failed = 0
+        self.failed_at = -SAID_NS  # capture time
         self.reloads = 0
         self.reloads_refused = 0
         self.time = 0  # capture time up to which all workers have told everything, ns
@@ -69,16 +72,37 @@ class Duties:
             self.say(f"remembered from the store: {self.recording.recalled:,} behaviours")
 
     def second(self, crew: Crew) -> None:
-        """A second has passed."""
-        recording = self.recording
+        """A second has passed: do what is due, each part whatever becomes of the others."""
         self.time = crew.time or self.time
-        recording.recorder.tick(self.time)
+        for part in (self.write, self.judge, self.report, self.show):
+            try:
+                part(crew)
+            except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
+                self.fail(part.__name__, error)
+
+    def fail(self, part: str, error: Exception) -> None:
+        """Count what went wrong and say it, once a minute."""
+        self.failed += 1
+        if self.time - self.failed_at >= SAID_NS or self.time < self.failed_at:
+            self.failed_at = self.time
+            self.say(f"a fault of ours ({part}), tried again each second: {type(error).__name__}: {error}", "error")
+
+    def write(self, crew: Crew) -> None:
+        """Write what is new, and now and then what has been counted on."""
+        recorder = self.recording.recorder
+        recorder.tick(self.time)
         self.measure(crew)
-        recording.recorder.routine(self.time, recording.registry.behaviours, recording.sources)
-        self.judge(crew)
+        recorder.routine(self.time, self.recording.registry.behaviours, self.recording.sources)
+
+    def report(self, crew: Crew) -> None:
+        """Keep a health report now and then."""
         if abs(self.time - self.health_at) >= self.config.health.every * NS:
             self.health_at = self.time
-            recording.store.health(self.counts(crew), recording.recorder.concerns.values(), self.showing.states)
+            recorder, store = self.recording.recorder, self.recording.store
+            store.health(self.counts(crew), recorder.concerns.values(), self.showing.states)
+
+    def show(self, crew: Crew) -> None:
+        """Show how it goes, to whoever looks or asks."""
         self.counted = self.counts(crew)
         self.showing.second(crew, self.counted, self.beside)
         if self.endpoint is not None:
@@ -122,7 +146,8 @@ class Duties:
         """Return every counter of the sensor by name: nothing is dropped without one."""
         recording = self.recording
         scraped = self.endpoint.counts() if self.endpoint is not None else {}
-        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused, **self.quality.counts(), **scraped}
+        own = {"reloads": self.reloads, "reloads_refused": self.reloads_refused, "duties_failed": self.failed}
+        own |= {**self.quality.counts(), **scraped}
         counted = (crew.counts(), crew.taps(), recording.recorder.counts(), recording.registry.counts())
         shipped = self.beside.counts if self.beside is not None else {}
         return {
@@ -144,7 +169,7 @@ class Duties:
         """Read configuration and rules; take them where nothing is wrong."""
         asked, known = self.recording.asked, self.recording.known
         try:
-            config = configuration.load(asked.config_file) if asked.config_file is not None else self.config
+            config = asked.again() if asked.again is not None else self.config
             rules = load_rules(config, known.words)
         except (ConfigError, RuleFaults, OSError) as error:
             self.reloads_refused += 1
@@ -152,11 +177,12 @@ class Duties:
             return
         self.recording.adopt(rules, config)
         self.quality.adopt(config.health)
+        self.showing.names = config.assets
         self.reloads += 1
         self.say(f"reloaded: {len(rules)} rules")
         for name in changed(self.config, config):
             self.say(f"{name}: has changed, and takes effect at the next start")
-        self.config = config
+        self.config = dataclasses.replace(config, **{name: getattr(self.config, name) for name in AT_START})
 
     def end(self, crew: Crew) -> None:
         """The workers have ended: write everything."""

@@ -25,6 +25,7 @@ from sensor.watching.recorder import WatchRecorder
 
 if TYPE_CHECKING:
     import pathlib
+    from collections.abc import Callable
 
     from sensor.config import Config
     from sensor.contract import Protocol
@@ -40,6 +41,7 @@ class Asked:
     db: pathlib.Path
     config_file: pathlib.Path | None = None
     alerts: pathlib.Path | None = None  # ECS JSON lines
+    again: Callable[[], Config] | None = None  # reads the configuration anew, with what the command line asks for
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -137,6 +137,25 @@ def test_of_a_worker_that_is_not_believed_nothing_more_is_played(stage):
     assert [text for text in made.said if "not believed" in text] == [made.said[0]]
 
 
+@pytest.mark.parametrize("what", ["fork", "pair"])
+def test_a_worker_that_cannot_be_begun_now_is_begun_later(stage, monkeypatch, what):
+    refused = []
+
+    def refuse():
+        refused.append(1)
+        raise OSError(11, "Resource temporarily unavailable")
+
+    made = stage(steadily, size=2)
+    made.until(lambda: made.crew.time > 5)
+    with monkeypatch.context() as full:
+        full.setattr(module.os if what == "fork" else module, what, refuse)
+        os.kill(made.pids()[0], signal.SIGKILL)
+        made.until(lambda: refused)
+    assert made.pids()[1] != 0
+    assert "worker 0 cannot be begun: Resource temporarily unavailable" in made.said[-1]
+    made.until(lambda: made.pids()[0] != 0)
+
+
 def test_one_end_of_a_worker_does_not_touch_the_other(stage):
     made = stage(steadily, size=2)
     made.until(lambda: made.crew.time > 5)
