@@ -365,12 +365,17 @@ def test_lost_datagrams_are_named_and_the_rest_ships_on(tmp_path):
         between.sendto(datagram, ("127.0.0.1", listener.port))
     made.start()
     ends = time.monotonic() + 20
-    (feed,) = [feed_id("a store", "syslog")]
-    while time.monotonic() < ends and (feed not in made.ledger.feeds or made.ledger.feeds[feed].told == 0):
+    feed = feed_id("a store", "syslog")
+
+    def missing():
+        known = made.ledger.feeds.get(feed)
+        return {n for first, last in known.holes() for n in range(first, last + 1)} if known else set()
+
+    # On a busy machine the rest comes in after the first look.
+    while time.monotonic() < ends and (missing() & set(chosen) != lost or not made.ledger.feeds[feed].told):
         made.step()
     found = made.ledger.feeds[feed]
-    missing = {n for first, last in found.holes() for n in range(first, last + 1)}
-    assert missing & set(chosen) == lost
+    assert missing() & set(chosen) == lost
     assert found.repeats == len(held) - (300 - len(lost))
     assert made.finish(5.0, lambda: True)
     made.stop()
