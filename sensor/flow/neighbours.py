@@ -1,19 +1,22 @@
 """Who says by ARP that an address is at his machine, and who asks for more addresses than any work needs (RFC 826).
 
-The rule it lives by: an address belongs to who claimed it last, and each change of hands is told; what moves by
-design (VRRP, HSRP, GLBP: their MACs are nobody's) is not looked at. What is asked is told once for each window.
+The rule it lives by: an address belongs to who claimed it last, or else to who was seen using it, and each change of
+hands is told; what moves by design (VRRP, HSRP, GLBP: their MACs are nobody's) is not looked at. What is asked is told
+once for each window.
 """
 
 from typing import Final
 
 from mypy_extensions import i64
 
+from sensor.contract import Endpoint
 from sensor.decode.arp import arp
 from sensor.decode.segment import Segment
 from sensor.flow.clock import SECOND
 from sensor.flow.counts import Counts
 from sensor.flow.faults import Faults
 from sensor.flow.flow import Flow
+from sensor.flow.lanes import Lane
 
 MAX_CLAIMS: Final = 65_536  # addresses with an owner: a /16 that is answered for whole
 MAX_SEEKERS: Final = 4_096  # machines that ask; those of a large site
@@ -48,15 +51,15 @@ class Neighbours:
         self.owners: dict[bytes, bytes] = {}  # network and IPv4 address: MAC
         self.seekers: dict[bytes, Seeker] = {}  # network and MAC
 
-    def arrive(self, flow: Flow, direction: i64, segment: Segment) -> None:
+    def arrive(self, lane: Lane, flow: Flow, direction: i64, segment: Segment) -> None:
         """Take one ARP frame."""
         said = arp(segment.data, segment.start, segment.end)
         if said is None:
             return
         operation, mac, address, _, wanted = said
-        network = int(flow.opener.network.number).to_bytes(8, "big")
+        network = int(lane.network.number).to_bytes(8, "big")
         if address != NOWHERE and not mac.startswith(BY_DESIGN):
-            before = self.claim(network + address, mac)
+            before = self.claim(network + address, mac, lane.endpoints.get(address))
             if before:
                 self.tell(flow, MOVED, direction, segment, address + before)
         if operation == REQUEST and wanted != address and self.seeks(network + mac, wanted, segment.time):
@@ -66,8 +69,11 @@ class Neighbours:
         """Tell one oddity; its sample is an address and, where it moved, the MAC at which it was."""
         self.faults.tell(flow, kind, direction, segment.time, segment.number, sample, 0, len(sample))
 
-    def claim(self, address: bytes, mac: bytes) -> bytes:
-        """Note who an address belongs to; return who had it before, if that was another."""
+    def claim(self, address: bytes, mac: bytes, seen: Endpoint | None) -> bytes:
+        """Note who an address belongs to; return who had it before, if that was another.
+
+        Hosts ask seldom: whose claim was never heard may have been `seen` with a MAC that crossed no router.
+        """
         owner = self.owners.get(address, b"")
         if owner == mac:
             return b""
@@ -75,7 +81,9 @@ class Neighbours:
             self.counts.claims_refused += 1
             return b""
         self.owners[address] = mac
-        return owner
+        if not owner and seen is not None:
+            owner = seen.mac
+        return owner if owner != mac and not owner.startswith(BY_DESIGN) else b""
 
     def seeks(self, seeker: bytes, wanted: bytes, time: i64) -> bool:
         """Note what a machine asks for; say whether this makes it a sweep."""

@@ -147,7 +147,7 @@ class Flows:
         elif kind == UDP and (flow.dissector is not None or flow.probe is not None):
             self.recognition.datagram(flow, half, segment)
         elif kind == ARP:
-            self.neighbours.arrive(flow, half.direction, segment)
+            self.neighbours.arrive(lane, flow, half.direction, segment)
 
     def tick(self, time: i64) -> None:
         """Capture time went on to `time`, with or without a frame."""

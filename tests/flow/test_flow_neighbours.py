@@ -47,6 +47,32 @@ def test_one_machine_may_have_many_addresses_and_asking_claims_too():
     assert told(wire) == [("address_moved", ip("10.0.0.3") + PUMP)]
 
 
+def use(wire, mac, address, **more):
+    """One host speaks IP to another, on its own network."""
+    frame = b"\xff" * 6 + mac + b"\x08\x00"
+    wire.put((address, 4000), ("10.0.0.9", 4001), b"x", kind=kinds.UDP, frame=frame, mac_at=0, **more)
+
+
+def test_an_address_that_was_only_seen_in_use_is_told_when_it_is_claimed_by_another():
+    wire = Wire()
+    for _ in range(2):
+        use(wire, PUMP, "10.0.0.1")
+    say(wire, REPLY, PUMP, "10.0.0.1")
+    use(wire, PANEL, "10.0.0.2")
+    say(wire, REPLY, LAPTOP, "10.0.0.2")
+    say(wire, REPLY, LAPTOP, "10.0.0.3")
+    assert told(wire) == [("address_moved", ip("10.0.0.2") + PANEL)]
+
+
+def test_what_was_seen_behind_a_router_or_with_a_virtual_mac_is_nobodys():
+    wire = Wire()
+    use(wire, PUMP, "10.0.0.1", ttl=57)
+    use(wire, VIRTUAL[0], "10.0.0.2")
+    for number in (1, 2):
+        say(wire, REPLY, LAPTOP, f"10.0.0.{number}")
+    assert told(wire) == []
+
+
 @pytest.mark.parametrize("mac", VIRTUAL, ids=["VRRP", "HSRP", "HSRP 2", "GLBP"])
 def test_an_address_that_moves_by_design_is_not_told(mac):
     wire = Wire()
