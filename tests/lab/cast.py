@@ -14,5 +14,5 @@ MIRRORS = {ONCE: every_frame_once(HOSTS), TWICE: every_frame_twice(HOSTS)}
 
 
 def name_of(address):
-    """Return the name of the host with this address, or the address."""
-    return next((host.name for host in HOSTS if host.address == address), address)
+    """Return the name of the host with this IP or MAC address, or the address."""
+    return next((host.name for host in HOSTS if address in (host.address, host.mac)), address)

@@ -5,8 +5,10 @@ short form plays the day and the attacks marked so; OTSENSOR_LAB=1 (make lab) pl
 """
 
 import os
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +28,19 @@ pytestmark = [
 WHOLE = os.environ.get("OTSENSOR_LAB") == "1"
 ATTACKS = declaration.attacks()
 PLAYED = [attack for attack in ATTACKS if WHOLE or attack.short]
-ACQUAINTED = 11.0  # s; after ten, whoever comes is a newcomer
+ACQUAINTED = 14.0  # s; after ten with the server, whoever comes is a newcomer
 DAY = 60.0 if WHOLE else 24.0
+LAX = {"szl_read": "accepted"}  # its refusal is only in a return code of the data, where no controller has it
 QUIET = {"informational", "low"}
+
+
+@pytest.fixture
+def folder():
+    """A folder that a user without rights may enter."""
+    with tempfile.TemporaryDirectory(prefix="otsensor-lab-") as made:
+        path = Path(made)
+        path.chmod(0o755)
+        yield path
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +65,9 @@ class Watched:
     def __enter__(self):
         self.stage.story.unlink(missing_ok=True)
         for sensor in self.sensors.values():
-            sensor.start()
+            sensor.begin()
+        for sensor in self.sensors.values():
+            sensor.await_listening()
         self.plant.open()
         return self
 
@@ -84,12 +98,14 @@ class Watched:
         """What the actor says it has sent: server, protocol, operation, outcome."""
         steps = [step for step in story.read(self.stage.story) if step.actor == actor]
         return Counter(
-            (declaration.address(one.target), one.protocol, one.detail.split()[0], one.outcome) for one in steps
+            (declaration.address(one.target), one.protocol, operation, LAX.get(operation, one.outcome))
+            for one in steps
+            for operation in one.detail.split()[:1]
         )
 
 
-def test_an_ordinary_day_raises_nothing_above_low(stage, tmp_path):
-    with Watched(stage, tmp_path) as day:
+def test_an_ordinary_day_raises_nothing_above_low(stage, folder):
+    with Watched(stage, folder) as day:
         from tests.lab import operation  # noqa: PLC0415
 
         operation.day(day.plant, DAY)
@@ -108,8 +124,8 @@ def test_an_ordinary_day_raises_nothing_above_low(stage, tmp_path):
 
 
 @pytest.mark.parametrize("attack", PLAYED, ids=lambda attack: attack.name)
-def test_an_attack_is_told_whole_and_named_for_what_it_is(stage, tmp_path, attack):
-    with Watched(stage, tmp_path) as play:
+def test_an_attack_is_told_whole_and_named_for_what_it_is(stage, folder, attack):
+    with Watched(stage, folder) as play:
         time.sleep(ACQUAINTED)
         stage.act(attack.by, attack.act())
         time.sleep(attack.rest)
