@@ -49,6 +49,9 @@ plant: $(VENV)/plant ## add the protocol stacks that play the plant (pcaps/make,
 lab: $(VENV)/plant ## an ordinary day and every attack in the plant of namespaces; as root, a quarter of an hour
 	@OTSENSOR_LAB=1 $(BIN)/python -P -m pytest -q -v tests/lab
 
+endurance: $(VENV)/plant ## an hour of the plant with attacks, reloads, killed workers, a lost interface, a full disk; as root
+	@$(BIN)/python -P tests/lab/endurance.py --minutes $(or $(MINUTES),60) --picture docs/images/endurance.svg
+
 $(VENV)/linters: $(VENV)/installed
 	@$(BIN)/pip install --quiet --disable-pip-version-check $(LINTERS)
 	@touch $@
@@ -87,4 +90,4 @@ package: install ## build the Elastic integration package, dist/otsensor-VERSION
 golden: install ## write the golden files anew; read the difference before you commit it
 	@OTSENSOR_GOLDEN=write $(BIN)/python -P -m pytest -q tests -k golden
 
-.PHONY: help install run test elastic soak lint type bench bench-live conformance fuzz docs picture dashboards package golden plant lab
+.PHONY: help install run test elastic soak lint type bench bench-live conformance fuzz docs picture dashboards package golden plant lab endurance

@@ -7,7 +7,8 @@ making captures and practising never meet.
 from pcaps.make.network import every_frame_once, every_frame_twice
 from pcaps.make.plant import BY_NAME
 
-PREFIX = "otlab-"  # for people, who must find it again; the tests add their process's number
+PREFIX = "otlab-"  # of a run, which adds its process's number, so that two at a time do not meet
+PEOPLE = "otplant-"  # of the plant that people start and must find again; what is removed with one is not the other's
 HOSTS = tuple(BY_NAME.values())
 ONCE, TWICE = "sensor", "doubled"  # a good mirror, and one that copies each frame as it enters and as it leaves
 MIRRORS = {ONCE: every_frame_once(HOSTS), TWICE: every_frame_twice(HOSTS)}

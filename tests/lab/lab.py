@@ -41,7 +41,12 @@ def sweep():
 
 def network(prefix=""):
     """Return the lab's network, named after this process unless told."""
-    return Network(cast.HOSTS, cast.MIRRORS, prefix or f"{cast.PREFIX}{os.getpid()}-")
+    return Network(cast.HOSTS, cast.MIRRORS, prefix or own_prefix())
+
+
+def own_prefix():
+    """Return what the namespaces of this process's lab begin with."""
+    return f"{cast.PREFIX}{os.getpid()}-"
 
 
 def roles():

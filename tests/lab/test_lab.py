@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from pcaps.make import story
+from pcaps.make.network import remove
 from tests.lab import cast, declaration, lab, span
 from tests.lab.sensors import Sensor
 from tests.lab.span import SpanWatch
@@ -151,6 +152,14 @@ def test_a_frame_from_the_sensor_would_be_seen(stage):
     frames, counted = watch.seen()
     watch.close()
     assert (frames, counted) == ([frame], 1)
+
+
+def test_removing_one_lab_leaves_another_alone(stage):
+    """Whoever starts a plant removes what is left of an earlier one; another's must not be among it."""
+    remove(cast.PEOPLE)
+    remove(f"{cast.PREFIX}1-")  # of a process with another number
+    lab.sweep()
+    assert Path("/run/netns", stage.network.switch).exists()
 
 
 def test_each_rule_an_attack_expects_is_shipped_and_each_attack_has_its_deed():
