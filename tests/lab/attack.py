@@ -178,6 +178,25 @@ def dnp3_dead_band(story):
     _dnp3(story, ("write", "write g34v1 index=0", wire.WRITE, bytes((34, 1, 0x17, 1, 0, 0xFF, 0x7F))))
 
 
+def dnp3_time_write(story):
+    """Set the tower's clock back to 1970."""
+    _dnp3(story, ("time_set", "write g50v1", wire.WRITE, bytes((50, 1, 7, 1, 1, 0, 0, 0, 0, 0))))
+
+
+def dnp3_clear_counters(story):
+    """Set the tower's counters to zero."""
+    _dnp3(story, ("other", "freeze_and_clear g20v0", wire.FREEZE_AND_CLEAR, bytes((20, 0, 6))))
+
+
+def dnp3_reconfigure(story):
+    """Try to initialise the application and to activate a configuration; this unit knows neither."""
+    _dnp3(
+        story,
+        ("start", "initialize_application", wire.INITIALIZE_APPLICATION, bytes((90, 1, 6))),
+        ("write", "activate_configuration", wire.ACTIVATE_CONFIGURATION, b""),
+    )
+
+
 def dnp3_broadcast(story):
     """Operate a valve of every station on this line with one message that none confirms."""
     _dnp3(story, ("operate", "direct_operate g12v1 index=0", wire.DIRECT_OPERATE, wire.latch(0, 0x81), wire.BROADCAST))
@@ -215,6 +234,15 @@ def s7_slot_sweep(story):
     for slot in (0, 1, 3, 4, 2):
         s7_client.Session(story, "filter", s7_client.PG, slot).close()
         time.sleep(PAUSE)
+
+
+def s7_io_read(story):
+    """Read inputs and outputs of the filter controller."""
+    _s7(
+        story,
+        ("read", "read_var QB0-7", "ab_read", 0, 8),
+        ("read", "read_var IB0-7", "eb_read", 0, 8),
+    )
 
 
 def s7_block_list(story):

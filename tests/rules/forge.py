@@ -107,6 +107,31 @@ def with_holes(frames):
     return [one for number, one in enumerate(frames) if number not in long[::5]]
 
 
+def crc(data):
+    """Return the check of a block of DNP3's link layer."""
+    value = 0
+    for byte in data:
+        value ^= byte
+        for _ in range(8):
+            value = value >> 1 ^ (0xA6BC if value & 1 else 0)
+    return struct.pack("<H", value ^ 0xFFFF)
+
+
+def dnp3(sequence, function, objects=""):
+    """Return a DNP3 master's question and the outstation's bare answer."""
+    asked = bytes((0xC0 | sequence, 0xC0 | sequence, function)) + bytes.fromhex(objects)
+    told = bytes((0xC0 | sequence, 0xC0 | sequence, 0x81, 0, 0))
+    heads = ((">", b"\xc4\x0a\x00\x01\x00", asked), ("<", b"\x44\x01\x00\x0a\x00", told))
+    return tuple(f"{who} {link(head, segment).hex()}" for who, head, segment in heads)
+
+
+def link(head, segment):
+    """Return a link frame."""
+    begin = bytes((0x05, 0x64, 5 + len(segment))) + head
+    blocks = [segment[at : at + 16] for at in range(0, len(segment), 16)]
+    return begin + crc(begin) + b"".join(block + crc(block) for block in blocks)
+
+
 def captures():
     """Return every capture by its name."""
     question = "> 0001 0000 0006 01 03 0000 0002"
@@ -139,6 +164,16 @@ def captures():
             "< 05641a4401000a00af5dd4c18100000c011701008101640000003f0e6400000002bc37",
         ),
         "forged-holes.pcap": with_holes(conversation(502, *long_polls(40))),
+        "forged-dnp3-station.pcap": [
+            *conversation(20000, *(line for number in range(5) for line in dnp3(number, 1, "3c0206")), client=REGULAR),
+            *conversation(
+                20000,
+                *dnp3(0, 2, "320107 01 00e0a0b8c001"),  # write the time
+                *dnp3(1, 9, "140006"),  # freeze and clear the counters
+                *dnp3(2, 16, "5a0106"),  # initialise the application
+                *dnp3(3, 31),  # activate the configuration
+            ),
+        ],
         "forged-host-scan.pcap": [
             frame(CLIENT, f"192.0.2.{host}", (40000 + host, 502), (1, 0), SYN) for host in range(100, 165)
         ],
