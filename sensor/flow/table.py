@@ -133,17 +133,16 @@ class Flows:
         flow.last_source = segment.source
         flow.touched = clock.time + clock.offset
         self.idle[flow.queue].touch(flow)
-        waiting = flow.waiting
         if kind == TCP:
             state = flow.state
-            if waiting is None:
+            if flow.waiting is None:
                 self.order.arrive(flow, half, segment)
             else:
-                self.arrivals.arrive(flow, half, waiting, segment)
+                self.arrivals.arrive(flow, half, flow.waiting, segment)
             if flow.state != state:
                 self.requeue(flow)
-        elif waiting is not None:
-            self.arrivals.arrive(flow, half, waiting, segment)
+        elif flow.waiting is not None:
+            self.arrivals.arrive(flow, half, flow.waiting, segment)
         elif kind == UDP and (flow.dissector is not None or flow.probe is not None):
             self.recognition.datagram(flow, half, segment)
         elif kind == ARP:
