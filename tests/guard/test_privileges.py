@@ -104,6 +104,27 @@ def test_root_itself_gets_nothing_back_by_running_a_program():
     assert powers(after(lowered_too, "/bin/cat", status)) == 0
 
 
+@root_only
+def test_the_ways_of_root_are_locked():
+    """Root's id alone gives no capabilities any more, and who has them all cannot change that back."""
+
+    def open_up():
+        kernel.prctl(kernel.SET_SECUREBITS, 0)
+
+    assert inside(open_up).worked
+    assert inside(capabilities.lower, open_up).stopped
+    assert inside(capabilities.lower, lambda: kernel.prctl(kernel.GET_SECUREBITS)).value == capabilities.SECUREBITS
+
+
+@root_only
+def test_confined_nothing_of_it_is_left_out():
+    def left():
+        confine(policy.recorder(user="nobody"))
+        return [sorted(capabilities.bounding()), kernel.prctl(kernel.GET_SECUREBITS), *capabilities.held().values()]
+
+    assert inside(left).value == [[], capabilities.SECUREBITS, 0, 0, 0]
+
+
 def powers(status):
     (line,) = [one for one in status.splitlines() if one.startswith("CapEff:")]
     return int(line.split()[1], 16)
@@ -140,6 +161,7 @@ def test_its_own_user_cannot_look_into_it():
         child = os.fork()
         if child == 0:
             other_user()
+            kernel.prctl(kernel.SET_DUMPABLE, 1)  # the change of user has switched it off by the way
             protect()
             signal.raise_signal(signal.SIGSTOP)
             os._exit(0)
@@ -150,10 +172,7 @@ def test_its_own_user_cannot_look_into_it():
             os.kill(child, signal.SIGKILL)
             os.waitpid(child, 0)
 
-    def careless():
-        kernel.prctl(kernel.SET_DUMPABLE, 1)
-
-    assert looked_into(careless).worked
+    assert looked_into(lambda: None).worked
     assert looked_into(capabilities.no_dumps).stopped
 
 
