@@ -66,8 +66,8 @@ class Page(html.parser.HTMLParser):
 
 def test_the_plant_is_all_new(plant):
     found = gathered(plant)
-    assert found.levels == {"low": 12, "medium": 13, "high": 12, "critical": 5}
-    assert (found.alerts.total, found.assets.total, found.behaviours.total) == (42, 8, 144)
+    assert found.levels == {"low": 13, "medium": 14, "high": 12, "critical": 5}
+    assert (found.alerts.total, found.assets.total, found.behaviours.total) == (44, 8, 144)
     assert found.behaviours.more == 94
     assert subject(found) == "otsensor: 5 critical, 12 high; 8 new assets"
     assert found.behaviours.rows[0]["action"] in ("write", "operate", "stop", "restart", "select", "program_download")
@@ -112,7 +112,14 @@ def test_a_record_from_the_future_does_not_hide_the_present(store):
     assert found.assets.total == 8
 
 
-def test_a_sensor_gone_quiet_is_said_first(plant):
+def test_captures_may_be_of_any_age(plant):
+    assert not gathered(plant, now=newest_of(plant) + 3000 * DAY).quiet
+
+
+@pytest.mark.parametrize("live", ["format = 'live', path = 'span0'", "path = '-'"])
+def test_a_sensor_gone_quiet_is_said_first(store, live):
+    change(store, f"UPDATE captures SET {live}")
+    plant = store
     found = gathered(plant, now=newest_of(plant) + 3 * DAY)
     assert subject(found).startswith("otsensor: SENSOR QUIET; 5 critical")
     assert any("Nothing was recorded for 3 d" in line for line in warnings(found))
@@ -142,7 +149,7 @@ def test_drops_damage_feeds_and_dead_letters_are_told(store):
     assert "12 packets were dropped" in told
     assert "plant.pcapng was not read to its end: cut off at byte 7" in told
     assert "10 documents were rejected by soc" in told
-    assert "soc: 90 documents shipped, 338 wait" in text(gathered(store))
+    assert "soc: 90 documents shipped, 340 wait" in text(gathered(store))
 
 
 def test_what_the_wire_has_said_stays_text(store):
@@ -236,7 +243,7 @@ def test_without_an_aim_it_is_shown(plant, capsys):
     code, out, _ = run(capsys, "--db", plant, "--since", "1d", "--top", "3")
     assert code == 0
     assert out.startswith("otsensor: 5 critical, 12 high; 8 new assets\n2026-")
-    assert "  and 39 more\n" in out
+    assert "  and 41 more\n" in out
     assert run(capsys, "--db", plant, "--text", "-")[1].startswith("otsensor: 5 critical")
 
 

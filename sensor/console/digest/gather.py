@@ -58,6 +58,7 @@ class Digest:
     since: int
     until: int  # the newest record, or now where records claim a later time
     made: int
+    live: bool  # from an interface or a pipe, not from capture files, which may be of any age
     sites: list[str]
     levels: dict[str, int]  # alerts by level
     alerts: Section
@@ -78,7 +79,7 @@ class Digest:
     @property
     def quiet(self) -> bool:
         """Nothing was recorded for more than a day: the sensor or its mirror port may be dead."""
-        return self.age > 86_400 * NS
+        return self.live and self.age > 86_400 * NS
 
 
 def newest(database: sqlite3.Connection, now: int) -> int:
@@ -103,6 +104,7 @@ def gather(reader: Reader, since: int, now: int | None = None, most: int = MOST)
         since=since,
         until=until,
         made=made,
+        live=any(row["format"] == "live" or row["path"] == "-" for row in reader.rows("captures")),
         sites=sorted({row["site"] for row in assets if row["site"]}),
         levels={level: n for level in SEVERITY if (n := sum(row["level"] == level for row in alerts))},
         alerts=first(alerts, most),
