@@ -138,6 +138,14 @@ class Target:
         return f"{self.space} {self.first}-{self.last}"
 
 
+class Aim:
+    """What a request is about, as its shape says it: enough to see whether a range already holds it."""
+
+    def __init__(self, family: bytes, targets: list[Target]) -> None:
+        self.family = family  # the same for every request of this operation to this unit, and for no other
+        self.targets = targets  # what `dissect` would say they are
+
+
 @mypyc_attr(allow_interpreted_subclasses=True)
 class Message:
     """One whole message of a protocol; subclasses add the protocol's fields as attributes.
@@ -252,6 +260,13 @@ class Dissector:
         the request it answers, b"" when none is known.
         """
         raise NotImplementedError
+
+    def aim(self, exchange: Exchange, at: i64) -> Aim | None:  # noqa: ARG002  # an interface
+        """Return what an insignificant request is about, from its shape alone; None where it must be dissected.
+
+        `shape[at:]` is this dissector's part of it; a carrier's stands before.
+        """
+        return None
 
     def resync(self, data: bytes, start: i64, end: i64, direction: i64) -> i64:  # noqa: ARG002  # an interface
         """Return the offset after `start` where the next plausible frame begins, `end` when there is none."""

@@ -58,8 +58,13 @@ class Finding:
         return self.exchange.response_time or self.exchange.request_time
 
     def anomalies(self) -> list[str]:
-        """Return what was odd about the messages and their pairing, without repeats."""
+        """Return what was odd about the messages and their pairing, without repeats.
+
+        What a glance found insignificant has nothing odd in it, and need not be decoded to say so.
+        """
         found: list[str] = []
+        if not self.exchange.significant:
+            return found
         if self.exchange.anomalies is not None:
             found.extend(self.exchange.anomalies)
         for message in (self.request, self.response):

@@ -3,7 +3,8 @@
 The rule it lives by: a repeat costs one look-up and a few additions. A *shape* (the request's own identity bytes) is
 the key in memory; the identity behind it is worked out once, when the shape is first seen. Sixteen targets of one
 operation are kept exactly; from the seventeenth on there is one range that widens, and counts stay exact. Every table
-has a bound: what no longer fits is counted by name, and known traffic keeps flowing.
+has a bound: what no longer fits is counted by name, and known traffic keeps flowing. Where there is a range, and the
+dissector can say what a plain request is about without reading it (`aim`), nothing is decoded to see that it holds it.
 """
 
 from typing import Final
@@ -22,13 +23,15 @@ from sensor.behaviour.finding import (
     decode_request,
     decode_response,
 )
-from sensor.contract import Conversation, Endpoint, Exchange, Message, Sink, Target
+from sensor.contract import Aim, Conversation, Endpoint, Exchange, Message, Sink, Target
 
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
 MAX_SHAPES: Final = 512  # known shapes of one pair: twice the polls of a busy master; a miss costs decoding the request
 MAX_SHAPE_BYTES: Final = 33_554_432  # of all pairs' shapes; a plant's take about one MiB
 SHAPE_OVERHEAD: Final = 100  # bytes a shape takes beside its own
+MAX_AIMED: Final = 128  # of those, of requests that are seen through without decoding: the rest is cheap to see anyway
+MAX_FAMILIES: Final = 256  # of one pair: reads of many units; forgotten together, found again one by one
 MAX_SAMPLE: Final = 32  # bytes shown of what cannot be read
 MAX_PAIRS: Final = 65_536  # a plant has hundreds; a flood of forged addresses ends here
 MAX_OPERATIONS: Final = 131_072  # of all pairs
@@ -54,6 +57,7 @@ class Pair:
         self.shapes: dict[bytes, Behaviour] = {}
         self.shape_bytes: i64 = 0
         self.operations: dict[str, Operation] = {}
+        self.ranges: dict[bytes, Behaviour] = {}  # the ranges of those that are known by a family
 
 
 class Page:
@@ -144,6 +148,12 @@ class Learner(Sink):
 
     def learn(self, talk: Conversation, pair: Pair, exchange: Exchange, data: bytes, start: i64, end: i64) -> None:
         """Find the behaviour of a shape not seen before, and hand on what is new about it."""
+        aim = aim_of(talk, exchange)
+        if aim is not None:
+            ranged = pair.ranges.get(aim.family)
+            if ranged is not None and ranged.protocol == exchange.protocol:
+                self.extend(talk, pair, exchange, ranged, aim, data, start, end)
+                return
         if not exchange.request:
             keep_answer(exchange, data, start, end)
         message = first_message(talk, exchange)
@@ -152,12 +162,35 @@ class Learner(Sink):
             return
         behaviour, news = self.place(pair, exchange, message)
         self.remember(pair, exchange.shape, behaviour)
+        if aim is not None and behaviour.ranged:
+            if len(pair.ranges) >= MAX_FAMILIES:
+                pair.ranges.clear()
+            pair.ranges[aim.family] = behaviour
         behaviour.count_in(exchange)
         if news or exchange.significant:
             keep_answer(exchange, data, start, end)
             finding = Finding(talk, exchange, behaviour, news)
             finding.keep(message)
             self.findings.finding(finding)
+
+    def extend(
+        self,
+        talk: Conversation,
+        pair: Pair,
+        exchange: Exchange,
+        ranged: Behaviour,
+        aim: Aim,
+        data: bytes,
+        start: i64,
+        end: i64,
+    ) -> None:
+        """Count a plain request whose operation has a range; tell when that had to grow."""
+        if len(pair.shapes) < MAX_AIMED:
+            self.remember(pair, exchange.shape, ranged)
+        ranged.count_in(exchange)
+        if widen(ranged.targets, aim.targets):
+            keep_answer(exchange, data, start, end)
+            self.findings.finding(Finding(talk, exchange, ranged, WIDENED))
 
     def place(self, pair: Pair, exchange: Exchange, message: Message) -> tuple[Behaviour, str]:
         """Return the behaviour of a message, found or made, and what is new about it.
@@ -254,6 +287,16 @@ class Learner(Sink):
     def oddity(self, talk: Conversation, kind: str, direction: i64, time: i64, number: i64, sample: bytes) -> None:
         """Hand on what was wrong with a stream."""
         self.findings.oddity(talk, kind, direction, time, number, sample)
+
+
+def aim_of(talk: Conversation, exchange: Exchange) -> Aim | None:
+    """Return what a plain request is about without decoding it, None where that cannot be told."""
+    if exchange.significant or not exchange.request or talk.dissector is None:
+        return None
+    try:
+        return talk.dissector.aim(exchange, 0)
+    except Exception:  # noqa: BLE001  # a fault of ours: decoding says what it is
+        return None
 
 
 def keep_answer(exchange: Exchange, data: bytes, start: i64, end: i64) -> None:

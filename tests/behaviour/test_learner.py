@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 from sensor.behaviour import learner as module
 from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, MAX_ENDINGS, OTHER_CODE, Behaviour, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
-from sensor.behaviour.learner import MAX_EXACT, Learner
+from sensor.behaviour.learner import MAX_AIMED, MAX_EXACT, Learner
 from sensor.contract import (
     ACCEPTED,
     REFUSED,
+    Aim,
     Conversation,
     Dissector,
     Endpoint,
@@ -37,6 +38,25 @@ class Words(Dissector):
         message.action = "write" if data[start] == ord("w") else "read"
         message.targets = [Target("cell", *struct.unpack_from(">H", data, start + 1) * 2)]
         return message
+
+
+class Aiming(Words):
+    """Knows from the shape what is read, and counts how often it had to decode."""
+
+    decoded = 0
+    fault = False
+
+    def dissect(self, data, start, end, direction, request):
+        self.decoded += 1
+        return super().dissect(data, start, end, direction, request)
+
+    def aim(self, exchange, at):
+        assert at == 0
+        if self.fault:
+            raise RuntimeError("ours")
+        if exchange.shape[:1] != b"r":
+            return None
+        return Aim(b"r", [Target("cell", *struct.unpack_from(">H", exchange.shape, 1) * 2)])
 
 
 class Told(Findings):
@@ -103,6 +123,59 @@ def test_the_seventeenth_target_becomes_a_range_that_widens_and_counts_stay_exac
     assert ranged.ranged
     assert ranged.target_text() == "cell 0-60"
     assert sum(behaviour.count for behaviour in learner.behaviours) == len(addresses)
+
+
+def test_where_a_range_is_known_a_plain_request_is_not_decoded():
+    addresses = [*range(3 * MAX_EXACT), *range(100, 10, -1), 50]
+    plain, aiming = conversation(), conversation()
+    aiming.dissector = Aiming("words")
+    both = [learn(talk, [asked("r", address) for address in addresses]) for talk in (plain, aiming)]
+    (learner, told), (aimed, told_aimed) = both
+    assert aiming.dissector.decoded == MAX_EXACT + 1
+    assert [finding.news for finding in told_aimed] == [finding.news for finding in told]
+    assert [(b.target_text(), b.count, b.accepted) for b in aimed.behaviours] == [
+        (b.target_text(), b.count, b.accepted) for b in learner.behaviours
+    ]
+    assert aimed.behaviours[-1].target_text() == "cell 0-100"
+    assert told_aimed[-1].request.targets[0].last == 100  # decoded when somebody looks
+    assert told_aimed[-1].exchange.response == b"ok"
+    assert aiming.dissector.decoded == MAX_EXACT + 2
+
+
+def test_of_requests_that_are_cheap_to_see_through_only_the_first_are_remembered():
+    talk = conversation()
+    talk.dissector = Aiming("words")
+    learner, _ = learn(talk, [asked("r", address) for address in range(2000)])
+    assert max(len(pair.shapes) for pair in learner.pairs.values()) == MAX_AIMED
+    assert sum(behaviour.count for behaviour in learner.behaviours) == 2000
+    assert talk.dissector.decoded == MAX_EXACT + 1
+
+
+def test_what_is_significant_unknown_or_of_another_protocol_is_decoded_all_the_same():
+    talk = conversation()
+    talk.dissector = Aiming("words")
+    learner, told = learn(talk, [asked("r", address) for address in range(MAX_EXACT + 2)])
+    before = talk.dissector.decoded
+    other = asked("r", 7000)
+    other.protocol = "others"
+    for exchange in (asked("w", 1), asked("r", 8000, significant=True), other):
+        learner.exchange(talk, exchange, b"ok", 0, 2)
+    assert talk.dissector.decoded == before + 3
+    assert told[-1].news == NEW_CLIENT
+    talk.dissector.fault = True
+    learner.exchange(talk, asked("r", 9000), b"ok", 0, 2)
+    assert (talk.dissector.decoded, told[-1].news) == (before + 4, WIDENED)
+
+
+def test_families_of_one_pair_are_bounded(monkeypatch):
+    monkeypatch.setattr(module, "MAX_FAMILIES", 1)
+    talk = conversation()
+    talk.dissector = Aiming("words")
+    learner, _ = learn(talk, [asked("r", address) for address in range(MAX_EXACT + 2)])
+    (pair,) = [pair for pair in learner.pairs.values() if pair.ranges]
+    pair.ranges[b"x"] = pair.ranges.pop(b"r")
+    learner.exchange(talk, asked("r", 9000), b"ok", 0, 2)
+    assert list(pair.ranges) == [b"r"]
 
 
 def test_a_significant_exchange_is_told_each_time():

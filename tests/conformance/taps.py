@@ -31,6 +31,7 @@ class Log:
         self.talks: dict[str, list[list[Said]]] = {}  # protocol -> the frames of each conversation
         self.anomalies: set[str] = set()
         self.wrong: list[str] = []  # how the contract was broken
+        self.families: dict[tuple[str, bytes], tuple[str, str, str]] = {}  # protocol, family -> what it must stand for
 
     def broke(self, protocol, what, data):
         if len(self.wrong) < 20:
@@ -99,7 +100,24 @@ class TapDissector(Dissector):
             return made
         if message.anomalies and not exchange.significant:
             self.log.broke(self.name, f"a glance has overlooked {message.anomalies}", request + b" " + whole)
+        if made == STARTED and not exchange.significant:
+            self.compare(exchange, message)
         return made
+
+    def compare(self, exchange, message):
+        """Look whether what the shape says of a request is what the request says."""
+        aim = self.real.aim(exchange, 0)
+        if aim is None:
+            return
+        said, read = [str(target) for target in aim.targets], [str(target) for target in message.targets]
+        if said != read:
+            self.log.broke(self.name, f"aims at {said}, and reads {read}", exchange.shape)
+        about = (message.operation, message.action, message.unit)
+        if self.log.families.setdefault((self.name, aim.family), about) != about:
+            self.log.broke(self.name, f"the family of {about} is another's", exchange.shape)
+
+    def aim(self, exchange, at):
+        return self.real.aim(exchange, at)
 
     def dissect(self, data, start, end, direction, request):
         return self.real.dissect(data, start, end, direction, request)

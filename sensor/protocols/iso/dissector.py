@@ -24,6 +24,7 @@ from sensor.contract import (
     UNANSWERED,
     UNSOLICITED,
     YES,
+    Aim,
     Dissector,
     Exchange,
     Message,
@@ -301,6 +302,14 @@ class IsoDissector(Dissector):
         if not message.unit:
             message.unit = self.unit
         return message
+
+    def aim(self, exchange: Exchange, at: i64) -> Aim | None:
+        """Ask the inner protocol; both TSAPs before its shape tell one unit from another."""
+        inner = self.inner
+        prefix = self.prefix
+        if inner is None or inner.protocol != exchange.protocol or exchange.shape[at : at + len(prefix)] != prefix:
+            return None
+        return inner.aim(exchange, at + len(prefix))
 
     def gap(self, direction: i64) -> None:
         """Forget the fragments of a direction that has lost octets."""

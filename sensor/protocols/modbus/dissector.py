@@ -18,6 +18,7 @@ from sensor.contract import (
     NOT_THIS_PROTOCOL,
     REFUSED,
     STARTED,
+    Aim,
     Exchange,
     Malformed,
     Message,
@@ -25,7 +26,8 @@ from sensor.contract import (
 from sensor.protocols.modbus.boundary import may_begin_rtu, may_begin_tcp
 from sensor.protocols.modbus.checks import ADDRESSES
 from sensor.protocols.modbus.dissect import read_request, read_response
-from sensor.protocols.modbus.message import ModbusMessage
+from sensor.protocols.modbus.message import ModbusMessage, span
+from sensor.protocols.modbus.names import SPACES
 from sensor.protocols.modbus.pairing import UMAS_POLLS, Pairing, shape
 from sensor.protocols.modbus.points import MAX_READ_BITS, MAX_READ_WORDS
 from sensor.protocols.modbus.wire import (
@@ -265,6 +267,13 @@ class ModbusDissector(Pairing):
         else:
             read_response(message, data, at, stop, part(request, self.lead + 1, i64(len(request)) - self.tail))
         return message
+
+    def aim(self, exchange: Exchange, at: i64) -> Aim | None:
+        """Return what a plain read is about: its shape is unit, function, address and quantity."""
+        asked = exchange.shape
+        if len(asked) != at + 6 or not 1 <= asked[at + 1] <= 4:
+            return None
+        return Aim(asked[: at + 2], [span(SPACES[asked[at + 1]], word(asked, at + 2), word(asked, at + 4))])
 
     def _read_header(self, message: ModbusMessage, data: bytes, start: i64, end: i64, at: i64) -> None:
         message.transaction_id = word(data, start)

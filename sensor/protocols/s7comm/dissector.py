@@ -18,11 +18,13 @@ from sensor.contract import (
     REFUSED,
     STARTED,
     UNSOLICITED,
+    Aim,
     Dissector,
     Exchange,
     Message,
 )
 from sensor.protocols.s7comm.dissect import read
+from sensor.protocols.s7comm.items import read_items
 from sensor.protocols.s7comm.outline import Outline
 from sensor.protocols.s7comm.pairing import BETWEEN_PIECES, Pending, Waiting
 from sensor.protocols.s7comm.weight import answered_by_client, other_shape, request_shape, weighs
@@ -161,6 +163,14 @@ class S7Dissector(Dissector):
     def dissect(self, data: bytes, start: i64, end: i64, direction: i64, request: bytes) -> Message:
         """Return everything one message says; `request` is the payload of the request it answers."""
         return read(data, start, end, direction, request)
+
+    def aim(self, exchange: Exchange, at: i64) -> Aim | None:
+        """Return what a read is about: its shape is the function, the number of items, and the items."""
+        asked = exchange.shape
+        if len(asked) < at + 2 or asked[at] != READ_VAR:
+            return None
+        items = read_items(asked, at + 2, len(asked), asked[at + 1])
+        return Aim(asked[: at + 1], [target for item in items for target in item.targets])
 
     def gap(self, direction: i64) -> None:
         """Octets were lost: an answer without its question is no wonder now. What waits may still be answered."""
