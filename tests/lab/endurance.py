@@ -274,9 +274,9 @@ def main():
         with Stage(folder, lab.network()) as stage:
             run = Endurance(stage, folder, asked.minutes)
             run.run()
-            claims = list(run.verdict())
             if asked.keep:
                 run.keep(asked.keep)
+            claims = list(run.verdict())
     finally:
         subprocess.run(["umount", "-l", str(folder / "disk")], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
