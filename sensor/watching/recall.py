@@ -68,8 +68,10 @@ def recall_behaviour(recording: Recording, row: Mapping[str, Any]) -> None:
         return
     what = (row["protocol"], row["operation"], row["action"], row["unit"])
     targets = [tuple(target) for target in row["targets"]]
-    recording.registry.behaviour(client, server, Known(0, client.number, server.number, *what, targets, row["ranged"]))
-    before = Behaviour(client, server, *what, [Target(*target) for target in targets], row["ranged"])
+    recording.registry.behaviour(
+        client, server, Known(0, client.number, server.number, *what, targets, bool(row["ranged"]))
+    )
+    before = Behaviour(client, server, *what, [Target(*target) for target in targets], bool(row["ranged"]))
     before.count, before.first_time, before.last_time = row["count"], row["first_time"], row["last_time"]
     before.accepted = row["outcomes"].get("accepted", 0)
     before.others = {

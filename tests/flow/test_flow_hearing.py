@@ -6,7 +6,7 @@ from flow_kit import ACK, FIN, PSH, SECOND, SYN, Wire, answer, ask, pair
 
 from sensor.capture.block import Block
 from sensor.decode import kinds
-from sensor.flow import hearing
+from sensor.flow.hearing import MAX_TALKERS
 
 A, B, C = ("10.0.0.1", 50000), ("10.0.0.2", 4000), ("10.0.0.3", 50000)
 
@@ -70,12 +70,12 @@ def test_an_address_resolution_makes_no_talker():
     assert wire.flows.pulse()["talkers"] == []
 
 
-def test_a_flood_of_talkers_is_bounded_and_those_known_for_longest_are_told(monkeypatch):
-    monkeypatch.setattr(hearing, "MAX_TALKERS", 5)
+def test_a_flood_of_talkers_is_bounded_and_those_known_for_longest_are_told():
     wire = Wire()
-    for number in range(9):
-        wire.put((f"10.1.0.{number}", 1), B, kind=kinds.UDP)
-    assert set(talkers(wire.flows.pulse())) == {f"10.1.0.{number}" for number in range(5)}
+    names = [f"10.1.{number >> 8}.{number & 255}" for number in range(MAX_TALKERS + 4)]
+    for name in names:
+        wire.put((name, 1), B, kind=kinds.UDP)
+    assert set(talkers(wire.flows.pulse())) == set(names[:MAX_TALKERS])
     assert wire.counts()["talkers_left_out"] == 4
 
 

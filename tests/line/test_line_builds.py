@@ -80,7 +80,7 @@ def test_memory_does_not_grow_with_the_file(packets, tmp_path):
     peaks = []
     for count in (packets // 3, packets):  # a third is enough to have seen every poll of the plant
         path = tmp_path / f"{count}.pcap"
-        captures.write(path, steady=True, packets=count)
+        captures.write(path, "steady", packets=count)
         peaks.append(peak(path))
     size = path.stat().st_size / (1 << 20)
     assert size > 7
@@ -90,5 +90,5 @@ def test_memory_does_not_grow_with_the_file(packets, tmp_path):
 @pytest.mark.slow
 def test_memory_is_bounded_where_nothing_repeats_itself(tmp_path):
     path = tmp_path / "distinct.pcap"
-    captures.write(path, steady=False, packets=150_000)
+    captures.write(path, "distinct", packets=150_000)
     assert peak(path) < 170
