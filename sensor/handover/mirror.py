@@ -167,6 +167,7 @@ class Mirror:
         flow = known(self.flows, told.flow, "conversation")
         if not 0 <= told.state < len(STATE_NAMES):
             raise Unfit(f"an unknown state {told.state}")
+        learn_macs(flow.opener, flow.answerer, told.macs)
         flow.state, flow.last_time = told.state, told.last_time
         flow.forth.start, flow.back.start = told.starts
         flow.last_source = self.files.get(told.last_source, 0)
@@ -216,7 +217,6 @@ class Mirror:
         if any(len(half) != HALF_COUNTS for half in told.halves):
             raise Unfit("a conversation whose directions are not counted")
         flow.ending = told.ending
-        learn_macs(flow.opener, flow.answerer, told.macs)
         count_half(flow.forth, told.halves[0])
         count_half(flow.back, told.halves[1])
         del self.flows[told.stand.flow]

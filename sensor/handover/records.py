@@ -112,6 +112,7 @@ class Stand(Record):
     starts: tuple[Whole, Whole]  # first sequences, -1 where no SYN told
     last_time: Whole
     last_source: Whole
+    macs: tuple[Address, Address]
 
 
 class Ended(Record, tag=7):
@@ -120,7 +121,6 @@ class Ended(Record, tag=7):
     stand: Stand
     ending: str
     halves: tuple[list[Whole], list[Whole]]
-    macs: tuple[Address, Address]
 
 
 class Found(Record, tag=8):

@@ -68,10 +68,7 @@ class Teller(Findings):
         if flow.number not in self.flows:
             return
         self.flows.discard(flow.number)
-        ended = records.Ended(
-            self.stand(flow), flow.ending, (half_counts(flow.forth), half_counts(flow.back)), macs(flow)
-        )
-        self.put(ended)
+        self.put(records.Ended(self.stand(flow), flow.ending, (half_counts(flow.forth), half_counts(flow.back))))
 
     def finding(self, finding: Finding) -> None:
         """Tell a new behaviour or a significant exchange."""
@@ -126,7 +123,7 @@ class Teller(Findings):
         dissector = flow.dissector
         names = (flow.carried_by, dissector.protocol) if dissector is not None else ("", "")
         starts = (flow.forth.start, flow.back.start)
-        return records.Stand(flow.number, *names, flow.state, starts, flow.last_time, flow.last_source)
+        return records.Stand(flow.number, *names, flow.state, starts, flow.last_time, flow.last_source, macs(flow))
 
     def end(self, endpoint: Endpoint) -> int:
         """Return an endpoint's number; tell it, if it was not told yet."""

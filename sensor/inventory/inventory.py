@@ -123,8 +123,9 @@ class Inventory:
 
     def act(self, asset: Asset, behaviours: list[Behaviour], finding: Finding) -> None:
         """Keep a new behaviour for judging conduct; commands are kept beyond the first ones."""
-        if not asset.heard:
-            asset.heard = spoke(asset.endpoint, finding)
+        if not (asset.heard and asset.macs) and spoke(asset.endpoint, finding):
+            asset.heard = True
+            self.see_mac(asset)
         news, count = finding.news, len(behaviours)
         if news and count < 2 * MAX_BEHAVIOURS and (count < MAX_BEHAVIOURS or news in ("client", "operation")):
             behaviours.append(finding.behaviour)

@@ -49,12 +49,23 @@ def test_a_worker_that_takes_anothers_place_tells_nothing_twice():
     assert "worker_lost" in {row["ending"] for row in restarted.rows("flows")}
 
 
+def test_who_answers_has_its_mac_and_vendor_while_the_conversation_goes_on():
+    made = handover_kit.Relayed(line_kit.PCAPS / "modbus-polling.pcapng")
+    for piece in made.pieces():
+        made.relays[0].run(piece)
+        made.tick()
+    shown = {asset.endpoint.text: asset.fact("vendor") for asset in made.reading.inventory.shown()}
+    assert shown["192.168.10.22"].startswith("ADVANTECH")
+    assert not [address for address in shown if ":" in address]  # nobody is there twice, by address and by card
+    made.reading.close()
+
+
 @pytest.mark.parametrize("told", [
     records.End(0, 7, b"\0" * 4, "x"),
     records.Known(0, 1, 2, "modbus", "read", "read", "1", [], False),
     records.Counted(3, [1, 1, 1, 1], {}, []),
     records.Counted(3, [1, 1], {}, []),
-    records.Odd(records.Stand(5, "modbus", "modbus", 0, (-1, -1), 0, 0), "gap", 0, 1, 1, b""),
+    records.Odd(records.Stand(5, "modbus", "modbus", 0, (-1, -1), 0, 0, (b"", b"")), "gap", 0, 1, 1, b""),
 ])  # fmt: skip
 def test_what_refers_to_nothing_that_was_told_is_not_believed(told):
     mirror = handover_kit.mirror()
@@ -110,7 +121,7 @@ def test_a_fault_of_ours_costs_the_record_and_is_counted_and_said():
     mirror.play(records.Batch(1, ENDS))
     for flow in range(5):
         began = records.Began(flow, 0, 1, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (b"", b""))
-        stand = records.Stand(flow, "", "", 0, (-1, -1), 0, 0)
+        stand = records.Stand(flow, "", "", 0, (-1, -1), 0, 0, (b"", b""))
         mirror.play(records.Batch(2, [began, records.Ended(stand, "idle", ([0] * 8, [0] * 8), (b"", b""))]))
     mirror.play(records.Batch(3, [records.Pulse({"frames": 7}, {}, {}, {})]))
     assert mirror.time == 3

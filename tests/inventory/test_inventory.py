@@ -354,8 +354,10 @@ def test_who_has_sent_a_message_of_an_exchange_is_heard_while_the_conversation_g
     inventory = Inventory({}, {})
     found = finding()
     found.talk.opener, found.talk.answerer = found.behaviour.client, found.behaviour.server
+    found.behaviour.server.mac = bytes.fromhex("00d0c9a4109e")
     found.exchange.request_time = SECOND if asked else 0
     found.exchange.response_time = 2 * SECOND if answered else 0
     inventory.find(found)
     assert inventory.assets[1].heard == asked
     assert inventory.assets[2].heard == answered
+    assert bool(inventory.assets[2].macs) == answered
