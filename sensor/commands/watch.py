@@ -96,7 +96,7 @@ def tell(showing: Showing) -> None:
     with Reader(pathlib.Path(showing.scene.store)) as reader:
         run_number = max(row["run"] for row in reader.rows("runs"))
         rows = {kind: list(reader.rows(kind, run_number)) for kind in ("assets", "behaviours", "alerts")}
-    for part in ending(showing.scene, rows, {}):
+    for part in ending(showing.scene, rows):
         console().print(part, soft_wrap=isinstance(part, Text))
 
 

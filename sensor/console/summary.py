@@ -48,8 +48,8 @@ def captures_line(rows: Iterable[Mapping[str, Any]], seconds: float) -> Text:
     return line
 
 
-def protocols(behaviours: Iterable[Mapping[str, Any]], kinds: Mapping[str, int]) -> RenderableType:
-    """Return exchanges by protocol, and frames by kind."""
+def protocols(behaviours: Iterable[Mapping[str, Any]], kinds: Mapping[str, int] | None = None) -> RenderableType:
+    """Return exchanges by protocol, and frames by kind where they were counted."""
     found: dict[str, dict[str, Any]] = {}
     for row in behaviours:
         entry = found.setdefault(row["protocol"], {"protocol": row["protocol"], "count": 0, "clients": set(),
@@ -67,10 +67,13 @@ def protocols(behaviours: Iterable[Mapping[str, Any]], kinds: Mapping[str, int])
         Column("behaviours", lambda r: f"{r['behaviours']:,}", right=True),
         Column("refused or unanswered", lambda r: f"{r['refused']:,}", right=True),
     )
+    rows = sorted(found.values(), key=lambda r: -r["count"])
+    table = for_people("Protocols", columns, rows)
+    if not kinds:
+        return table
     frames = Text("Frames by kind: ", style="dim")
     frames.append(", ".join(f"{name} {count:,}" for name, count in sorted(kinds.items(), key=lambda k: -k[1])))
-    rows = sorted(found.values(), key=lambda r: -r["count"])
-    return Group(for_people("Protocols", columns, rows), frames)
+    return Group(table, frames)
 
 
 def alert_counts(alerts: Iterable[Mapping[str, Any]], frames: int) -> Text:

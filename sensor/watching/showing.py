@@ -5,11 +5,12 @@ The rule it lives by: filling costs next to nothing. What takes a pass over ever
 
 from __future__ import annotations
 
+import collections
 import time
 from typing import TYPE_CHECKING, Final
 
 from sensor.console.live import rows
-from sensor.console.live.scene import ConcernRow, OutboxRow, Scene, WorkerRow
+from sensor.console.live.scene import MAX_NEWEST, ConcernRow, OutboxRow, Scene, WorkerRow
 from sensor.detect.fields import BLINDING
 from sensor.watching.recorder import Onlooker
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sensor.watching.parts import Asked, Recording
 
 NS: Final = 1_000_000_000
-PROTOCOLS_EVERY: Final = 5.0  # s, between two passes over all behaviours
+PASS_EVERY: Final = 5.0  # s, between two passes over all behaviours, and over the newest machines
 # Counters of what is gone for good, by the beginning of their names
 LOSSES: Final = (
     "kernel_drops.", "lost_with_worker.", "unread_at_stop.", "damaged_ring_blocks.", "write_lost", "flows_untold",
@@ -52,8 +53,9 @@ class Showing(Onlooker):
             interfaces=rows.interface_rows({}, dict.fromkeys(asked.interfaces, "up")),
         )  # fmt: skip
         self.recording: Recording | None = None
+        self.newest: collections.deque[Asset] = collections.deque(maxlen=MAX_NEWEST)  # as in the scene
         self.filled_at = 0.0
-        self.protocols_at = 0.0
+        self.passed_at = 0.0
         self.spent: dict[int, int] = {}  # pid -> CPU time when it was last looked at, ns
 
     # --- What happens ---------------------------------------------------------------------------------
@@ -68,6 +70,7 @@ class Showing(Onlooker):
         """Show a machine that was heard for the first time."""
         if self.recording is not None:
             row = rows.asset_row(asset, self.recording.inventory.role(asset.endpoint))
+            self.newest.appendleft(asset)
             self.scene.take_asset(row)
             self.face.asset(row)
 
@@ -105,9 +108,12 @@ class Showing(Onlooker):
         scene.store_trouble = recording.store.trouble
         scene.store_bytes = size_of(recording.asked.db)
         scene.outbox = list(outbox(beside)) if beside is not None else []
-        if now - self.protocols_at >= PROTOCOLS_EVERY:
-            taken, self.protocols_at = now - self.protocols_at if self.protocols_at else seconds, now
+        if now - self.passed_at >= PASS_EVERY:
+            taken, self.passed_at = now - self.passed_at if self.passed_at else seconds, now
             scene.take_protocols(rows.protocol_rows(one for one in recording.registry.behaviours if one.count), taken)
+            # what a machine is shows as it goes on: the newest are looked at again
+            known = (rows.asset_row(asset, recording.inventory.role(asset.endpoint)) for asset in self.newest)
+            scene.assets = collections.deque(known, maxlen=MAX_NEWEST)
         self.face.second(scene)
 
     def workers(self, crew: Crew, seconds: float) -> Iterator[WorkerRow]:

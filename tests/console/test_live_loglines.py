@@ -171,8 +171,8 @@ def test_json_is_one_object_a_line(clock):
 
 
 def test_the_end_says_what_was_lost_last():
-    printed = [getattr(one, "plain", "") for one in ending(troubled(), {}, {})]
+    printed = [getattr(one, "plain", "") for one in ending(troubled(), {})]
     assert printed[0] == "span0, span1: 3,000 frames, 187.5 KiB in 1 h 0 min"
     assert printed[-1] == "lost  kernel_drops.span0 1,204"
     well = dataclasses.replace(scene(), losses={})
-    assert [getattr(one, "plain", "") for one in ending(well, {}, {})][-1] == "Nothing was lost."
+    assert [getattr(one, "plain", "") for one in ending(well, {})][-1] == "Nothing was lost."

@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 SHOWN = ("assets", "behaviours", "alerts")
 
 
-def ending(
-    scene: Scene, rows: Mapping[str, Sequence[Mapping[str, Any]]], kinds: Mapping[str, int], most: int = 12
-) -> Iterator[RenderableType]:
-    """Return what to print: `rows` of the store by kind (assets, behaviours, alerts), frames by kind."""
+def ending(scene: Scene, rows: Mapping[str, Sequence[Mapping[str, Any]]], most: int = 12) -> Iterator[RenderableType]:
+    """Return what to print: `rows` of the store by kind (assets, behaviours, alerts)."""
     yield seen(scene)
     if rows.get("behaviours"):
         yield ""
-        yield summary.protocols(rows["behaviours"], kinds)
+        yield summary.protocols(rows["behaviours"])
     for kind in SHOWN:
         if rows.get(kind):
             yield ""
