@@ -144,7 +144,7 @@ VIEWS: Final[dict[str, tuple[Column, ...]]] = {
         Column("server", lambda r: safe(r["server"])),
         Column("protocol", lambda r: safe(r["protocol"]), drop=3),
         Column("does", operation, wrap=True, ratio=2),
-        Column("unit", lambda r: safe(r["unit"]), drop=4),
+        Column("unit", lambda r: safe(r["unit"])),
         Column("to", target, wrap=True, ratio=3),
         Column("times", lambda r: f"{r['count']:,}", right=True),
         Column("how often", lambda r: cadence(r["interval_mean"] or 0), right=True, drop=2),
