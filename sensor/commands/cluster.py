@@ -59,7 +59,7 @@ def setup(options: argparse.Namespace) -> int:
                 why = f": {one.why}" if one.why else ""
                 print(tables.safe(f"{one.step.what:<18}  {one.step.name:<32}  {one.result}{why}"))
     except Unreachable as error:
-        print(tables.safe(f"{settings.name}: {error}\notsensor doctor elasticsearch says more"), file=sys.stderr)
+        print(tables.safe(f"{settings.name}: {error}; `otsensor doctor elasticsearch` says more"), file=sys.stderr)
         return WRONG
     if not options.dry_run:
         print()

@@ -18,7 +18,7 @@ REFUSED: Final = frozenset((
     "MSG_SIZE_TOO_LARGE", "INVALID_MSG_SIZE", "RECORD_LIST_TOO_LARGE", "INVALID_RECORD", "INVALID_MSG",
     "INVALID_TIMESTAMP",
 ))  # fmt: skip
-MISSING: Final = "the Kafka client is not installed: pip install 'otsensor[kafka]'"
+MISSING: Final = "the Kafka client is not installed: pip install '.[kafka]' in the checkout"
 
 
 class Message(NamedTuple):

@@ -36,7 +36,7 @@ KEYS: Final = {
     "gzip": Key("pack what is sent", "flag", True),
     "timeout": Key("seconds within which a request must be answered", "seconds", 60.0),
 }  # fmt: skip
-MISSING: Final = "shipping to Elasticsearch needs the official client: pip install 'otsensor[elastic]'"
+MISSING: Final = "shipping to Elasticsearch needs the official client: pip install '.[elastic]' in the checkout"
 
 
 def client(settings: Settings) -> Elasticsearch:
