@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import pathlib
+import signal
 import socket
 import sys
 from typing import TYPE_CHECKING
@@ -70,6 +71,8 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run `otsensor watch`."""
+    hung_up: list[int] = []  # a reload asked for before there is what could reload, which would end the process
+    signal.signal(signal.SIGHUP, lambda number, _frame: hung_up.append(number))
     asked = asked_for(options)
     known = Known.load(asked.config)
     drawn = sys.stdout.isatty() and not options.log and options.log_format == "text"
@@ -79,6 +82,7 @@ def run(options: argparse.Namespace) -> int:
         session = start(asked, known, ring_settings(asked.config), showing)
     except (LiveError, ListenError, GuardError) as error:
         raise ConfigError(str(error)) from None
+    session.asked_to_reload = bool(hung_up)
     with contextlib.closing(face) if isinstance(face, LiveView) else contextlib.nullcontext():
         session.run()
     if drawn:

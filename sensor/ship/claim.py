@@ -1,4 +1,4 @@
-"""One shipper for each store: two of them would send the same documents at once.
+"""One shipper for each store, and one watch: two would send the same documents, or count the same behaviours.
 
 The rule it lives by: the claim ends with the process, in whichever way that ends.
 """
@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sensor.store.database import StoreError
 
@@ -16,9 +16,20 @@ if TYPE_CHECKING:
     import pathlib
 
 
-def claim(path: pathlib.Path) -> io.TextIOWrapper:
+class Role(NamedTuple):
+    """What a store has one of."""
+
+    name: str
+    found: str
+
+
+SHIPPER: Final = Role("shipper", "is being shipped")
+WATCH: Final = Role("watch", "is being watched into")
+
+
+def claim(path: pathlib.Path, role: Role = SHIPPER) -> io.TextIOWrapper:
     """Claim a store for as long as the file returned is open; raise StoreError when somebody else has."""
-    beside = path.with_name(f"{path.name}-shipper")  # never the store itself: closing it would end SQLite's locks
+    beside = path.with_name(f"{path.name}-{role.name}")  # never the store itself: closing it would end SQLite's locks
     try:
         held = beside.open("a+", encoding="ascii", errors="replace")
     except OSError as error:
@@ -29,7 +40,7 @@ def claim(path: pathlib.Path) -> io.TextIOWrapper:
         held.seek(0)
         who = held.read(20).strip() or "unknown"
         held.close()
-        raise StoreError(path, f"is being shipped by process {who}", "one shipper for each store") from None
+        raise StoreError(path, f"{role.found} by process {who}", f"one {role.name} for each store") from None
     held.truncate(0)
     held.write(f"{os.getpid()}\n")
     held.flush()

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
     from sensor.guard.account import Account
 
-# Beside the database itself: SQLite's log and index, and the claim of whoever ships it
-SUFFIXES: Final = ("", "-wal", "-shm", "-shipper")
+# Beside the database itself: SQLite's log and index, and the claims of whoever ships it and watches into it
+SUFFIXES: Final = ("", "-wal", "-shm", "-shipper", "-watch")
 PRIVATE: Final = 0o640  # what is found about a plant is not everybody's
 
 

@@ -37,6 +37,7 @@ class Session:
     ) -> None:  # fmt: skip
         self.duties = duties
         self.beside = beside
+        self.claim: object = None  # on the store, held for as long as this is
         self.selector = selectors.DefaultSelector()
         self.crew = Crew(workers, self.selector, run_worker, recording.mirror, duties.say)
         self.asked_to_end = False

@@ -20,12 +20,13 @@ from sensor.guard.confine import confine
 from sensor.guard.health.endpoint import open_listener
 from sensor.guard.notify import Notify
 from sensor.ship.beside import Beside, files_read, folders_written
+from sensor.ship.claim import WATCH, claim
 from sensor.ship.ends import reached
 from sensor.watching import ownership
 from sensor.watching.duties import Duties
 from sensor.watching.parts import Recording
 from sensor.watching.session import Session
-from sensor.watching.worker import Worker, end_on_term, enter
+from sensor.watching.worker import Worker, end_on_term, enter, leave_standard
 
 if TYPE_CHECKING:
     import pathlib
@@ -46,8 +47,10 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
     """
     watch = asked.config.watch
     refuse_what_answers(asked)
+    refuse_without_folder(asked)
     user = ownership.to_become(watch.user, asked.db.absolute().parent)
     with contextlib.ExitStack() as undo:
+        claimed = undo.enter_context(claim(asked.db, WATCH))
         sockets = open_sockets(asked.interfaces, watch.workers, rings)
         undo.callback(close, sockets)
         for remark in remarks(sockets):
@@ -68,7 +71,9 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         undo.pop_all()
     workers = Workers(asked, known, sockets)
     duties = Duties(recording, showing, beside, notify, listener)
-    return Session(recording, duties, watch.workers, workers.run, beside)
+    session = Session(recording, duties, watch.workers, workers.run, beside)
+    session.claim = claimed
+    return session
 
 
 def open_management(asked: Asked) -> socket.socket | None:
@@ -83,6 +88,13 @@ def refuse_what_answers(asked: Asked) -> None:
     if refused and not asked.config.watch.allow_addresses:
         told = "\n".join(map(str, refused))
         raise ConfigError(f"{told}\nor, where that cannot be: --allow-addresses (watch: allow_addresses: true)")
+
+
+def refuse_without_folder(asked: Asked) -> None:
+    """Raise ConfigError where the folder of a file that will be written is not there."""
+    for what, path in (("--db (db:)", asked.db), ("--alerts", asked.alerts)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ConfigError(f"{what}: {path}: the folder {path.absolute().parent} is not there; expected one that is")
 
 
 def close(sockets: list[list[SpanSocket]]) -> None:
@@ -183,5 +195,7 @@ class Workers:
         live = Live(spans, config.watch.hold_back, recording)
         end_on_term(live)
         worker = Worker(live, channel, self.known.protocols, config.place)
+        nowhere = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         shut_in(allowed)
+        leave_standard(nowhere)
         worker.run()

@@ -139,6 +139,13 @@ def close_others(keep: Iterable[int]) -> None:
             last = number
 
 
+def leave_standard(nowhere: int) -> None:
+    """Let go of the standard descriptors, which may be a log: what goes wrong from here on is told by the channel."""
+    for number in range(3):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
 def end_on_term(live: Live) -> None:
     """Let SIGTERM end a worker after what its rings hold."""
     signal.signal(signal.SIGTERM, lambda _number, _frame: live.stop())

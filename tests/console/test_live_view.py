@@ -180,6 +180,29 @@ def test_a_pipe_nobody_reads_is_not_waited_for():
         patient.close()
 
 
+def test_a_log_on_a_full_disk_goes_on_when_there_is_room_again(tmp_path, monkeypatch):
+    write = os.write
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with (tmp_path / "log").open("w") as file:
+        patient = Patient(file, limit=1_000)
+        monkeypatch.setattr(os, "write", full)
+        for number in range(100):
+            patient.write(f"line {number:03}, of about forty letters in all\n")
+            patient.flush()
+        assert patient.dropped > 50
+        monkeypatch.setattr(os, "write", write)
+        patient.write("lost as well\n")
+        patient.flush()
+        patient.write("and on it goes\n")
+        patient.flush()
+        patient.close()
+    told = (tmp_path / "log").read_text().splitlines()
+    assert (told[0], told[-1]) == ("line 000, of about forty letters in all", "and on it goes")
+
+
 def confined_view():
     """Show two pictures on this process's terminal, after giving up whatever the recorder gives up."""
     terminal = open(1, "w", encoding="utf-8", closefd=False)  # noqa: SIM115  # not what pytest puts in its place

@@ -209,6 +209,43 @@ def test_a_full_disk_ends_nothing_and_what_was_found_meanwhile_is_written_later(
     assert watch.health()["commits_failed"] > 0
 
 
+def test_a_worker_has_nothing_open_but_its_rings_and_its_channel(watching):
+    watch = watching("--workers", "2", "--alerts", str(pathlib.Path(tempfile.mkdtemp()) / "alerts.json"))
+
+    def opened():
+        every = [one for pid in watch.workers() for one in pathlib.Path(f"/proc/{pid}/fd").iterdir()]
+        return {one.readlink().as_posix().split(":")[0] for one in every}
+
+    watch.until(lambda: opened() == {"/dev/null", "socket"})
+
+
+def test_a_second_watch_into_the_same_store_is_refused(span, watching):
+    first = watching()
+    second = span_kit.Watch(span, folder=first.folder, log=tempfile.mktemp(prefix="otsensor-log-"))
+    assert second.process.wait(60) == 2
+    assert f"plant.db: is being watched into by process {first.process.pid}" in second.said()
+    assert first.end()[0] == 0
+    assert watching(folder=first.folder).end()[0] == 0
+
+
+def test_a_reload_asked_for_while_it_starts_is_done_when_it_has(span):
+    watch = span_kit.Watch(span)
+    watch.until((watch.folder / "plant.db-watch").exists)
+    watch.process.send_signal(signal.SIGHUP)
+    watch.until(lambda: "reloaded" in watch.said())
+    assert watch.end()[0] == 0
+    watch.close()
+
+
+@pytest.mark.parametrize(("option", "path"), [("--db", "gone/x.db"), ("--alerts", "gone/alerts.json")])
+def test_a_folder_that_is_not_there_is_told_with_its_option(span, option, path):
+    watch = span_kit.Watch(span, option, path)
+    assert watch.process.wait(60) == 2
+    assert f"{option}" in watch.said()
+    assert "gone is not there; expected" in watch.said()
+    watch.close()
+
+
 def test_an_interface_may_go_down_and_come_up_again(span, watching):
     watch = watching()
     span.inside("ip", "link", "set", "span0", "down")

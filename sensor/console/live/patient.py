@@ -6,6 +6,7 @@ not taken at once is kept up to a bound; beyond it whole texts are dropped and c
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
@@ -14,6 +15,7 @@ import time
 from typing import IO, Final
 
 MAX_WAITING: Final = 1_000_000  # bytes: some thousand lines, or some pictures
+PASSING: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # a log on a full disk
 CHUNK: Final = 4_096  # bytes: a pipe that says it is writable takes so much without waiting (PIPE_BUF)
 
 
@@ -65,8 +67,10 @@ class Patient(io.TextIOBase):
                 del self.waiting[:written]
         except BlockingIOError:
             return
-        except OSError:  # hung up
-            self.gone = True
+        except OSError as error:
+            if error.errno in PASSING:  # what waits is bounded, and taken when there is room again
+                return
+            self.gone = True  # hung up
             self.waiting.clear()
 
     def ready(self) -> bool:
