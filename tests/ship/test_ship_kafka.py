@@ -1,7 +1,7 @@
 """Documents into Apache Kafka itself: each one there, in the order of its subject's revisions, also over an outage."""
 
-import builtins
 import json
+import sys
 import time
 
 import kafka_server
@@ -124,13 +124,6 @@ def test_what_cannot_work_is_said_with_its_place(tmp_path, given, complaint):
 
 
 def test_without_the_client_it_is_said_what_to_install(tmp_path, monkeypatch):
-    real = builtins.__import__
-
-    def without(name, *rest):
-        if name == "confluent_kafka":
-            raise ImportError(name)
-        return real(name, *rest)
-
-    monkeypatch.setattr(builtins, "__import__", without)
+    monkeypatch.setitem(sys.modules, "confluent_kafka", None)
     with pytest.raises(SettingsError, match=r"pip install 'otsensor\[kafka\]'"):
         way(tmp_path, "127.0.0.1:9092")
