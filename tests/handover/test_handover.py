@@ -127,7 +127,7 @@ def test_a_fault_of_ours_costs_the_record_and_is_counted_and_said():
     for flow in range(5):
         began = records.Began(flow, 0, 1, b"", 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, (b"", b""))
         stand = records.Stand(flow, "", "", 0, (-1, -1), 0, 0, (b"", b""))
-        mirror.play(records.Batch(2, [began, records.Ended(stand, "idle", ([0] * 8, [0] * 8), (b"", b""))]))
+        mirror.play(records.Batch(2, [began, records.Ended(stand, "idle", ([0] * 8, [0] * 8))]))
     mirror.play(records.Batch(3, [records.Pulse({"frames": 7}, {}, {}, {})]))
     assert mirror.time == 3
     assert mirror.counts == {"frames": 7, "records_failed": 5}

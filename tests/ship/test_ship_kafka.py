@@ -125,5 +125,5 @@ def test_what_cannot_work_is_said_with_its_place(tmp_path, given, complaint):
 
 def test_without_the_client_it_is_said_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "confluent_kafka", None)
-    with pytest.raises(SettingsError, match=r"pip install 'otsensor\[kafka\]'"):
+    with pytest.raises(SettingsError, match=r"pip install '\.\[kafka\]'"):
         way(tmp_path, "127.0.0.1:9092")
