@@ -31,11 +31,12 @@ INDEXES = {source.view: source.index for source in SOURCES.values()} | {
 
 @pytest.fixture(scope="module")
 def items(tmp_path_factory):
-    """Everything the shipped plant gives to ship."""
+    """Everything the shipped plant gives to ship, and what is said of a mirror that shows half of it."""
     store = tmp_path_factory.mktemp("plant") / "plant.db"
     every = Filter(frozenset((*STREAMS, MESSAGE)))
     config = Config(destinations=(Settings("all", "stdout", {}, every),))
-    read(ROOT / "pcaps" / "plant.pcapng", db=store, config=config).run().close()
+    for capture in ("plant.pcapng", "one-way.pcap"):
+        read(ROOT / "pcaps" / capture, db=store, config=config).run().close()
     outbox = Outbox(store, {"observer.name": "sensor-1"})
     found = outbox.read(0, 100_000, every).items
     outbox.close()
