@@ -26,9 +26,12 @@ run: install ## set up, then read the plant of pcaps/ into plant.db
 	@rm -f plant.db plant.db-wal plant.db-shm
 	@$(BIN)/otsensor read pcaps/plant.pcapng --db plant.db
 
+# Each file's tests go to one of a few processes: most of their time is waiting, for clocks and other processes.
+PYTEST := -m pytest -q -n auto --maxprocesses 4 --dist loadfile
+
 test: install ## set up, then run the tests on the installed package and on the source tree
-	@$(BIN)/python -P -m pytest -q
-	@$(BIN)/python -m pytest -q -m 'not slow' tests
+	@$(BIN)/python -P $(PYTEST)
+	@$(BIN)/python $(PYTEST) -m 'not slow' tests
 
 elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs Java and Maven
 	@$(BIN)/pip install --quiet --disable-pip-version-check 'elasticsearch>=8.19,<9'

@@ -99,7 +99,8 @@ def test_more_files_than_may_be_open(write, tmp_path):
         (tmp_path / f"{i:03}").write_bytes(write.pcap([(100 + i, 0, b"x", None), (1000 + i, 0, b"y" * 99_000, None)]))
     captures = Captures([tmp_path])
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (60, hard))
+    highest = max(int(one.name) for one in pathlib.Path("/proc/self/fd").iterdir())
+    resource.setrlimit(resource.RLIMIT_NOFILE, (highest + 40, hard))
     try:
         times = [
             int.from_bytes(b.index[24 * r : 24 * r + 8], "little")
