@@ -102,15 +102,17 @@ class Network:
         self.tunnel = tunnel  # outer path, "" when none: "gre 192.0.2.1>192.0.2.2"
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Endpoint:
     """One address on one network; interned, so the same endpoint is the same object."""
 
     def __init__(self, number: i64, network: Network, address: bytes, text: str) -> None:
-        self.number = number  # running number, from 0
+        self.number = number  # running number, from 0; never given twice
         self.network = network
         self.address = address  # 4 bytes IPv4, 16 IPv6, 6 MAC
         self.text = text
         self.mac = b""  # last MAC seen with this address, b"" when it is behind a router or unknown
+        self.kept = False  # somebody remembers what it does: it outlives its conversations
 
 
 class Target:
@@ -348,6 +350,9 @@ class Sink:
 
     def closed(self, talk: Conversation) -> None:
         """A conversation ended: closed, idle, evicted or the capture is over."""
+
+    def left(self, endpoint: Endpoint) -> None:
+        """An endpoint that took part in nothing any more made room; its address, heard again, is another object."""
 
     def message(self, talk: Conversation, message: Message) -> None:
         """One message, given only when someone asked for every message."""

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from sensor.detect.concern import Concern
     from sensor.detect.detector import Detector, Match
     from sensor.flow.flow import Flow
+    from sensor.inventory.asset import Asset
     from sensor.inventory.inventory import Inventory
     from sensor.store.store import Store
 
@@ -122,7 +123,15 @@ class Recorder(Findings):
     def tick(self, time: int) -> None:
         """Capture time has gone on to `time` (ns)."""
         self.tell(self.book.quiet(time))
+        for asset in self.inventory.passers_by(time):
+            self.forget(asset)
         self.store.tick(time)
+
+    def forget(self, asset: Asset) -> None:
+        """Let an asset make room for others; what was written of it stays."""
+        if asset.heard:
+            self.store.asset(asset, self.inventory.role(asset.endpoint))
+        self.inventory.forget(asset)
 
     def finish(self, behaviours: Iterable[Behaviour], sources: Iterable[Source], counts: Mapping[str, int]) -> None:
         """There is no more to come: write what is only known at the end. `counts`: the line's counters."""
@@ -141,4 +150,4 @@ class Recorder(Findings):
     def counts(self) -> dict[str, int]:
         """Return what was counted, by name."""
         told = self.store.messages.counts() if self.store.messages is not None else {}
-        return {**self.detector.counts(), **self.book.counts(), "assets_refused": self.inventory.refused, **told}
+        return {**self.detector.counts(), **self.book.counts(), **self.inventory.counts(), **told}

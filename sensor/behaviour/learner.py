@@ -142,6 +142,7 @@ class Learner(Sink):
             pair = Pair(client, server, len(self.pairs) < MAX_PAIRS)
             if pair.kept:
                 self.pairs[key] = pair
+                client.kept = server.kept = True
             else:
                 self.pairs_refused += 1
         return pair
@@ -279,6 +280,10 @@ class Learner(Sink):
     def closed(self, talk: Conversation) -> None:
         """Hand on that a conversation ended."""
         self.findings.closed(talk)
+
+    def left(self, endpoint: Endpoint) -> None:
+        """Hand on that an endpoint is forgotten."""
+        self.findings.left(endpoint)
 
     def message(self, talk: Conversation, message: Message) -> None:
         """Hand on a message somebody asked for."""

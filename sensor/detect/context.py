@@ -30,7 +30,7 @@ class InventoryContext(Context):
 
     def about(self, endpoint: Endpoint, attribute: str) -> str:
         """Return the role by conduct, the name people gave, or what the device says of itself."""
-        asset = self.inventory.assets.get(endpoint.number)
+        asset = self.inventory.known(endpoint)
         if asset is None:
             return ""
         if attribute == "role":

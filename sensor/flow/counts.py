@@ -72,6 +72,7 @@ class Counts:
         self.flows_evicted: i64 = 0  # the table was full
         self.flows_reused: i64 = 0  # a new connection took the ports of an old one
         self.endpoints_overflowed: i64 = 0  # flows with an end that found the table of endpoints full
+        self.endpoints_forgotten: i64 = 0  # that had passed by and made room for others
         self.networks_overflowed: i64 = 0  # frames of a network that found the table of networks full
         self.claims_refused: i64 = 0  # addresses claimed by ARP that found the table of owners full
         self.seekers_refused: i64 = 0  # machines that asked by ARP and found the table full
@@ -133,6 +134,7 @@ class Counts:
             "flows_evicted": self.flows_evicted,
             "flows_reused": self.flows_reused,
             "endpoints_overflowed": self.endpoints_overflowed,
+            "endpoints_forgotten": self.endpoints_forgotten,
             "networks_overflowed": self.networks_overflowed,
             "claims_refused": self.claims_refused,
             "seekers_refused": self.seekers_refused,

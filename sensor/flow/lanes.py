@@ -1,7 +1,7 @@
 """Where a frame belongs: the network it was seen on, that network's flows and endpoints.
 
-The rule it lives by: the same address on another site, segment, VLAN or tunnel is another endpoint; when a table is
-full, what comes on top shares one entry and is counted.
+The rule it lives by: the same address on another site, segment, VLAN or tunnel is another endpoint. When the table of
+endpoints is full, those that only passed by make room; what finds none shares one entry and is counted.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from sensor.decode.segment import Segment
 from sensor.flow.counts import Counts
 from sensor.flow.flow import Half
 
-MAX_ENDPOINTS: Final = 65_536  # of one worker: a large plant has some thousands; a scan of a /16 fills it
+MAX_ENDPOINTS: Final = 131_072  # of one worker: both ends of as many flows as there may be; a plant has some thousands
 MAX_NETWORKS: Final = 4_096  # every VLAN of one trunk
 MAX_PLACES: Final = 65_536  # files and interfaces remembered; forgotten together, found again one by one
 
@@ -65,6 +65,8 @@ class Lanes:
         self.by_interface: dict[tuple[int, int], Place] = {}
         self.overflow: Lane | None = None
         self.every: list[Lane] = []  # by the number of their network
+        self.next_endpoint: i64 = 0
+        self.cleared_at: i64 = -MAX_ENDPOINTS  # frames seen when room was made last
         # The last one, since the next frame mostly comes from there too
         self.place = Place("", "")
         self.source: i64 = -1
@@ -125,12 +127,48 @@ class Lanes:
         if self.counts.endpoints >= MAX_ENDPOINTS:
             self.counts.endpoints_overflowed += 1
             if lane.overflow is None:
-                lane.overflow = Endpoint(MAX_ENDPOINTS + lane.network.number, lane.network, b"", "overflow")
+                lane.overflow = self.make(lane.network, b"", "overflow")
             return lane.overflow
-        endpoint = Endpoint(self.counts.endpoints, lane.network, address, address_text(address))
+        endpoint = self.make(lane.network, address, address_text(address))
         self.counts.endpoints += 1
         lane.endpoints[address] = endpoint
         return endpoint
+
+    def make(self, network: Network, address: bytes, text: str) -> Endpoint:
+        """Return a fresh endpoint."""
+        number = self.next_endpoint
+        self.next_endpoint += 1
+        return Endpoint(number, network, address, text)
+
+    def is_crowded(self) -> bool:
+        """Say whether two more endpoints find no room, and enough frames have come to pay for looking at all."""
+        full = self.counts.endpoints + 2 > MAX_ENDPOINTS
+        return full and self.counts.frames - self.cleared_at >= MAX_ENDPOINTS
+
+    def make_room(self) -> list[Endpoint]:
+        """Forget the endpoints that have no open flow and that nobody keeps; return them."""
+        self.cleared_at = self.counts.frames
+        busy = self.busy()
+        gone: list[Endpoint] = []
+        for lane in self.every:
+            endpoints = lane.endpoints
+            left = [one for one in endpoints.values() if not one.kept and one.number not in busy]
+            for endpoint in left:
+                del endpoints[endpoint.address]
+            gone.extend(left)
+        self.counts.endpoints -= len(gone)
+        self.counts.endpoints_forgotten += len(gone)
+        return gone
+
+    def busy(self) -> set[int]:
+        """Return the numbers of the endpoints with an open flow."""
+        numbers: set[int] = set()
+        for lane in self.every:
+            for table in (lane.tcp, lane.udp, lane.other):
+                for half in table.values():
+                    numbers.add(half.flow.opener.number)
+                    numbers.add(half.flow.answerer.number)
+        return numbers
 
 
 def learn_mac(endpoint: Endpoint, segment: Segment) -> None:

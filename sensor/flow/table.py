@@ -245,6 +245,9 @@ class Flows:
 
     def make(self, lane: Lane, segment: Segment, key: bytes) -> Flow:
         """Return a fresh flow; `key` is from its opener to its answerer."""
+        if self.lanes.is_crowded():
+            for endpoint in self.lanes.make_room():
+                self.sink.left(endpoint)
         opener, answerer = addresses(key, segment.version)
         flow = Flow(
             self.tally.flows_opened, self.lanes.endpoint(lane, opener), self.lanes.endpoint(lane, answerer), key

@@ -72,9 +72,10 @@ class Mirror:
         self.failed = 0  # records that cost us an exception
         self.nobody = nobody()
         self.take: Mapping[type, Callable[[Any], None]] = {
-            records.Place: self.place, records.End: self.end, records.File: self.file, records.Known: self.known,
-            records.Counted: self.counted, records.Began: self.began, records.Ended: self.ended,
-            records.Found: self.found, records.Odd: self.odd, records.Pulse: self.pulse, records.Said: self.say,
+            records.Place: self.place, records.End: self.end, records.Left: self.left, records.File: self.file,
+            records.Known: self.known, records.Counted: self.counted, records.Began: self.began,
+            records.Ended: self.ended, records.Found: self.found, records.Odd: self.odd, records.Pulse: self.pulse,
+            records.Said: self.say,
         }  # fmt: skip
 
     def play(self, batch: records.Batch) -> None:
@@ -114,6 +115,11 @@ class Mirror:
         network = known(self.networks, told.place, "network")
         room(self.ends, told.number, MAX_ENDPOINTS + OVERFLOWS, "ends")
         self.ends[told.number] = self.registry.endpoint(network, told.address, told.text)
+
+    def left(self, told: records.Left) -> None:
+        """Forget an endpoint, as the worker has."""
+        known(self.ends, told.end, "end")
+        del self.ends[told.end]
 
     def file(self, told: records.File) -> None:
         """Take the name of a source of frames."""

@@ -182,7 +182,13 @@ class Said(Record, tag=11):
     text: str
 
 
-Told = Place | End | File | Known | Counted | Began | Ended | Found | Odd | Pulse | Said
+class Left(Record, tag=12):
+    """An endpoint that made room for others; nothing refers to it any more."""
+
+    end: Whole
+
+
+Told = Place | End | Left | File | Known | Counted | Began | Ended | Found | Odd | Pulse | Said
 
 
 class Batch(Record):

@@ -1,17 +1,19 @@
 """The recorder's own networks, endpoints, behaviours and file names, whichever worker has told them.
 
 The rule it lives by: the same identity is the same object, so that what several workers, or a worker and the one that
-took its place, have counted adds up, and nothing is news twice. Every table has a bound.
+took its place, have counted adds up, and nothing is news twice. Every table has a bound; that of the endpoints is what
+others hold of them: conversations, assets, behaviours and what workers may still refer to.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from sensor.behaviour.learner import Learner
 from sensor.contract import Endpoint, Exchange, Message, Network, Target
-from sensor.flow.lanes import MAX_ENDPOINTS, MAX_NETWORKS
+from sensor.flow.lanes import MAX_NETWORKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,6 +53,10 @@ class Names(Sequence[str]):
         return self.names.get(number, "")
 
 
+class Held(Endpoint):
+    """An endpoint that can be referred to without being held, which native objects cannot."""
+
+
 class Registry:
     """Everything that records refer to, once."""
 
@@ -58,10 +64,10 @@ class Registry:
         self.learner = Learner(findings)
         self.names = Names()
         self.networks: dict[tuple[str, str, str, str], Network] = {}
-        self.endpoints: dict[tuple[int, bytes], Endpoint] = {}
+        self.endpoints: weakref.WeakValueDictionary[tuple[int, bytes], Held] = weakref.WeakValueDictionary()
+        self.next_endpoint = 0
         self.flows = 0
         self.networks_refused = 0
-        self.endpoints_refused = 0
 
     def network(self, site: str, segment: str, vlan: str, tunnel: str) -> Network:
         """Return a network; all that find no room are one."""
@@ -75,15 +81,12 @@ class Registry:
         return self.networks.setdefault((site, segment, vlan, tunnel), made)
 
     def endpoint(self, network: Network, address: bytes, text: str) -> Endpoint:
-        """Return an endpoint; all of a network that find no room are one."""
+        """Return an endpoint; one that nobody held any more is another."""
         endpoint = self.endpoints.get((network.number, address))
-        if endpoint is not None:
-            return endpoint
-        if len(self.endpoints) >= MAX_ENDPOINTS:
-            self.endpoints_refused += 1
-            address, text = b"", "overflow"
-        made = Endpoint(len(self.endpoints), network, address, text)
-        return self.endpoints.setdefault((network.number, address), made)
+        if endpoint is None:
+            endpoint = self.endpoints[network.number, address] = Held(self.next_endpoint, network, address, text)
+            self.next_endpoint += 1
+        return endpoint
 
     def behaviour(self, client: Endpoint, server: Endpoint, known: Known) -> tuple[Behaviour, str]:
         """Return a behaviour, and what is new about it: as the learner of one worker would."""
@@ -107,6 +110,5 @@ class Registry:
         """Return what found no room, by name."""
         return {
             "networks_refused": self.networks_refused,
-            "endpoints_refused": self.endpoints_refused,
             "behaviours_refused": self.learner.behaviours_refused,
         }

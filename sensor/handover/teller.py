@@ -70,6 +70,12 @@ class Teller(Findings):
         self.flows.discard(flow.number)
         self.put(records.Ended(self.stand(flow), flow.ending, (half_counts(flow.forth), half_counts(flow.back))))
 
+    def left(self, endpoint: Endpoint) -> None:
+        """Tell that an endpoint is forgotten, if it was told."""
+        if endpoint.number in self.ends:
+            self.ends.discard(endpoint.number)
+            self.put(records.Left(endpoint.number))
+
     def finding(self, finding: Finding) -> None:
         """Tell a new behaviour or a significant exchange."""
         if self.waiting() > FULL_BYTES:

@@ -58,6 +58,17 @@ class Asset:
         parts = ("1", network.site, network.segment, network.vlan, network.tunnel, self.endpoint.text)
         return hashlib.blake2b("\x1f".join(parts).encode(), digest_size=16).hexdigest()
 
+    def meet(self, endpoint: Endpoint) -> None:
+        """Take the object that stands for its address now."""
+        if endpoint is not self.endpoint:
+            endpoint.mac = endpoint.mac or self.endpoint.mac
+            self.endpoint = endpoint
+
+    def passed_by(self) -> bool:
+        """Say whether nobody ever answered it, and it has answered nobody: a forged address, or a scan's."""
+        said = any(fact.source != "oui" for fact in self.facts.values())
+        return not (said or self.name or self.serves or self.uses or self.as_client or self.as_server)
+
     def learn(self, fact: Fact) -> bool:
         """Keep a fact, or its repetition; return whether it is new."""
         known = self.facts.get((fact.attribute, fact.value))

@@ -1,12 +1,13 @@
 """Who is there: an asset for each endpoint that was seen.
 
 The rule it lives by: an asset comes from traffic alone and is bounded in number; group addresses are nobody. Assets
-follow endpoints: two addresses of one network card stay two assets that name the same MAC.
+follow endpoints: two addresses of one network card stay two assets that name the same MAC. When the table is full, who
+only passed by makes room.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sensor.contract import ACCEPTED, UNSOLICITED
 from sensor.inventory.asset import MAX_BEHAVIOURS, MAX_PORTS, MAX_UNITS, Asset, Fact
@@ -14,14 +15,16 @@ from sensor.inventory.conduct import Role, role
 from sensor.inventory.oui import vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
 
     from sensor.behaviour.behaviour import Behaviour
     from sensor.behaviour.finding import Finding
     from sensor.contract import Conversation, Endpoint, Message
 
 MAX_ASSETS: Final = 65_536  # a /16 swept by a scan
+Address: TypeAlias = tuple[int, bytes]  # number of the network, address on it
 ROUTER_ADDRESSES: Final = 5  # so many IP addresses behind one MAC: it forwards for others
+MINUTE: Final = 60_000_000_000  # ns
 TRANSPORTS: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 
 
@@ -32,14 +35,26 @@ class Inventory:
         """`names`: address text to the name people gave; `identity_fields`: vocabulary field to asset attribute."""
         self.names = names
         self.identity_fields = identity_fields
-        self.assets: dict[int, Asset] = {}  # by endpoint number
-        self.behind: dict[bytes, set[int]] = {}  # MAC to the IP endpoints seen with it
+        self.by_address: dict[Address, Asset] = {}
+        self.behind: dict[bytes, set[Address]] = {}  # MAC to the IP addresses seen with it
         self.refused = 0
+        self.forgotten = 0
+        self.cleared_at = 0  # capture time, ns, when room was made last
+
+    @property
+    def assets(self) -> Collection[Asset]:
+        """Every asset."""
+        return self.by_address.values()
+
+    def known(self, endpoint: Endpoint) -> Asset | None:
+        """Return the asset of an endpoint, if there is one."""
+        return self.by_address.get(address_of(endpoint))
 
     def asset(self, endpoint: Endpoint, time: int) -> Asset | None:
         """Find or make the asset of an endpoint; None for group addresses and when the table is full."""
-        asset = self.assets.get(endpoint.number)
+        asset = self.known(endpoint)
         if asset is not None:
+            asset.meet(endpoint)
             if time > asset.last_time:
                 asset.last_time = time
             elif time < asset.first_time:
@@ -47,17 +62,34 @@ class Inventory:
             return asset
         if not is_somebody(endpoint.address):
             return None
-        if len(self.assets) >= MAX_ASSETS:
+        if len(self.by_address) >= MAX_ASSETS:
             self.refused += 1
             return None
         asset = Asset(endpoint, time, time, name=self.names.get(endpoint.text, ""))
-        self.assets[endpoint.number] = asset
+        self.by_address[address_of(endpoint)] = asset
         return asset
+
+    def passers_by(self, time: int) -> list[Asset]:
+        """Return who may make room, where the table is full; asked once a minute, for it looks at everybody."""
+        if len(self.by_address) < MAX_ASSETS or 0 <= time - self.cleared_at < MINUTE:
+            return []
+        self.cleared_at = time
+        return [asset for asset in self.assets if asset.passed_by()]
+
+    def forget(self, asset: Asset) -> None:
+        """Take an asset out of the table."""
+        address = address_of(asset.endpoint)
+        del self.by_address[address]
+        for mac in asset.macs:
+            self.behind[mac].discard(address)
+            if not self.behind[mac]:
+                del self.behind[mac]
+        self.forgotten += 1
 
     def rename(self, names: Mapping[str, str]) -> None:
         """Call machines by other names from now on."""
         self.names = names
-        for asset in self.assets.values():
+        for asset in self.assets:
             known = (asset.endpoint.text, *(mac.hex(":") for mac in asset.macs))
             asset.name = next((names[one] for one in known if one in names), "")
 
@@ -92,7 +124,7 @@ class Inventory:
             return
         asset.macs[mac] = None
         asset.name = asset.name or self.names.get(mac.hex(":"), "")
-        self.behind.setdefault(mac, set()).add(asset.endpoint.number)
+        self.behind.setdefault(mac, set()).add(address_of(asset.endpoint))
         name = vendor(mac)
         if name:
             asset.learn(Fact("vendor", name, "oui", 0.5, asset.last_time, asset.last_time))
@@ -141,22 +173,31 @@ class Inventory:
 
     def role(self, endpoint: Endpoint) -> Role:
         """Return an endpoint's role as of now."""
-        asset = self.assets.get(endpoint.number)
+        asset = self.known(endpoint)
         if asset is None:
             return Role("", "not an asset")
         if len(self.behind.get(endpoint.mac, ())) >= ROUTER_ADDRESSES and not asset.as_server and not asset.as_client:
             return Role("host", "seen through a router")
         return role(asset)
 
+    def counts(self) -> dict[str, int]:
+        """Return what was counted, by name."""
+        return {"assets_refused": self.refused, "assets_forgotten": self.forgotten}
+
     def shown(self) -> list[Asset]:
         """Return the assets worth a line: all that were heard, without MAC entries that an IP entry covers."""
-        covered = {mac for asset in self.assets.values() if len(asset.endpoint.address) != 6 for mac in asset.macs}
+        covered = {mac for asset in self.assets if len(asset.endpoint.address) != 6 for mac in asset.macs}
         found = [
             asset
-            for asset in self.assets.values()
+            for asset in self.assets
             if asset.heard and not (len(asset.endpoint.address) == 6 and asset.endpoint.address in covered)
         ]
         return sorted(found, key=lambda asset: (len(asset.endpoint.address), asset.endpoint.address))
+
+
+def address_of(endpoint: Endpoint) -> Address:
+    """Return what an endpoint goes by, whichever object stands for it."""
+    return endpoint.network.number, endpoint.address
 
 
 def spoke(endpoint: Endpoint, finding: Finding) -> bool:

@@ -13,6 +13,7 @@ from sensor.behaviour.behaviour import Behaviour, ending
 from sensor.contract import OUTCOME_NAMES, Target
 from sensor.handover.records import Known
 from sensor.inventory.asset import Fact
+from sensor.inventory.inventory import address_of
 from sensor.store.reader import Reader
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def recall_assets(recording: Recording, reader: Reader, since: int) -> None:
             continue
         known[row["id"]] = asset
         asset.heard, asset.last_time = True, row["last_time"]
-        recording.recorder.known.add(asset.endpoint)
+        recording.recorder.known.add(address_of(asset.endpoint))
         for mac in row["macs"]:
             asset.endpoint.mac = bytes.fromhex(mac.replace(":", ""))
             inventory.see_mac(asset)

@@ -9,6 +9,7 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Final
 
+from sensor.inventory.inventory import address_of
 from sensor.recorder import Recorder
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from sensor.capture.source import Source
     from sensor.contract import Conversation, Endpoint
     from sensor.inventory.asset import Asset
+    from sensor.inventory.inventory import Address
 
 SECOND: Final = 1_000_000_000
 MAC: Final = 6  # bytes of an address
@@ -50,7 +52,7 @@ class WatchRecorder(Recorder):
         super().__init__(*parts)
         self.fresh: dict[Behaviour, None] = {}  # to be written at the next tick
         self.ends: dict[Endpoint, None] = {}
-        self.known: set[Endpoint] = set()  # that an asset was shown for
+        self.known: set[Address] = set()  # that an asset was shown for
         self.written: dict[Behaviour, int] = {}  # count of each behaviour when it was written last
         self.routine_at = 0
         self.lines_failed = 0
@@ -67,9 +69,14 @@ class WatchRecorder(Recorder):
     def opened(self, talk: Conversation) -> None:
         """Take the beginning of a conversation."""
         for end in (talk.opener, talk.answerer):
-            if end.number not in self.inventory.assets:
+            if self.inventory.known(end) is None:
                 self.ends[end] = None
         super().opened(talk)
+
+    def forget(self, asset: Asset) -> None:
+        """Let an asset make room for others; heard again, it is shown again."""
+        self.known.discard(address_of(asset.endpoint))
+        super().forget(asset)
 
     def tell(self, alerts: list[Alert]) -> None:
         """Write new revisions of alerts."""
@@ -85,7 +92,7 @@ class WatchRecorder(Recorder):
         for behaviour in self.fresh:
             self.write(behaviour)
         for end in self.ends:
-            asset = self.inventory.assets.get(end.number)
+            asset = self.inventory.known(end)
             # A MAC by itself may be that of an address heard in a moment: those wait for the routine.
             if asset is not None and asset.heard and len(end.address) != MAC:
                 self.show(asset)
@@ -128,8 +135,8 @@ class WatchRecorder(Recorder):
 
     def show(self, asset: Asset) -> None:
         """Tell whoever looks on of an asset, once."""
-        if asset.endpoint not in self.known:
-            self.known.add(asset.endpoint)
+        if address_of(asset.endpoint) not in self.known:
+            self.known.add(address_of(asset.endpoint))
             self.onlooker.asset(asset)
 
     def write(self, behaviour: Behaviour, *, tell: bool = False) -> None:

@@ -152,6 +152,10 @@ class Notes(Sink):
         self.messages = []
         self.oddities = []
         self.samples = []
+        self.gone = []
+
+    def left(self, endpoint):
+        self.gone.append(endpoint)
 
     def opened(self, talk):
         self.flows.append(talk)

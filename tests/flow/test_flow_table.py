@@ -226,6 +226,25 @@ def test_endpoints_beyond_the_bound_share_one_and_keep_their_addresses_in_the_fl
 
 
 @pytest.mark.skipif(COMPILED, reason="compiled constants stand where they are used")
+def test_endpoints_of_conversations_that_are_over_make_room_unless_somebody_keeps_them(monkeypatch):
+    monkeypatch.setattr(lanes, "MAX_ENDPOINTS", 4)
+    wire = Wire()
+    wire.put(("10.0.1.1", 1), B, flags=SYN)
+    wire.sink.flows[0].opener.kept = True
+    wire.put(("10.0.1.2", 1), B, flags=SYN, wait=SECOND)
+    for second in range(0, 80, 5):
+        wire.flows.tick(wire.time + second * SECOND)
+    wire.put(("10.0.1.3", 1), B, flags=SYN, wait=80 * SECOND)
+    assert [endpoint.text for endpoint in wire.sink.gone] == ["10.0.0.2", "10.0.1.2"]
+    wire.put(("10.0.1.1", 3), B, flags=SYN, wait=SECOND)
+    assert wire.sink.flows[-1].opener is wire.sink.flows[0].opener
+    assert wire.sink.flows[-1].answerer is wire.sink.flows[-2].answerer
+    assert wire.sink.flows[-1].answerer is not wire.sink.flows[0].answerer
+    assert wire.counts()["endpoints_overflowed"] == 0
+    assert (wire.counts()["endpoints"], wire.counts()["endpoints_forgotten"]) == (3, 2)
+
+
+@pytest.mark.skipif(COMPILED, reason="compiled constants stand where they are used")
 def test_networks_beyond_the_bound_share_one(monkeypatch):
     monkeypatch.setattr(lanes, "MAX_NETWORKS", 2)
     wire = Wire()

@@ -271,7 +271,7 @@ def test_an_s7_controller_states_order_number_and_name():
 def test_names_people_gave_win_over_what_a_device_says():
     inventory = Inventory({"10.0.0.2": "Pump 7"}, {"words.text": "name"})
     inventory.find(finding(news="client", operation="who", action="identify", response={"words.text": "PUMP_A"}))
-    asset = inventory.assets[2]
+    asset = inventory.known(endpoint(2))
     assert (asset.name, asset.fact("name")) == ("Pump 7", "PUMP_A")
 
 
@@ -285,14 +285,14 @@ def test_a_changed_fact_is_news_once_and_brings_the_value_before():
     assert told("1.0", 1 * SECOND) == [("1.0", "")]
     assert told("1.0", 2 * SECOND) == []
     assert told("1.1", 3 * SECOND) == [("1.1", "1.0")]
-    assert inventory.assets[2].fact("firmware") == "1.1"
+    assert inventory.known(endpoint(2)).fact("firmware") == "1.1"
 
 
 def test_only_answers_about_identity_are_taken_for_facts():
     inventory = Inventory({}, {"words.text": "firmware"})
     assert inventory.find(finding(operation="read_words", action="read", response={"words.text": "x"})) == []
     assert inventory.find(finding(operation="who", action="identify", request={"words.text": "x"})) == []
-    assert inventory.assets[2].facts == {}
+    assert inventory.known(endpoint(2)).facts == {}
 
 
 # --- Bounds -------------------------------------------------------------------------------------------
@@ -316,6 +316,35 @@ def test_assets_are_bounded_and_what_is_refused_is_counted():
     assert (len(inventory.assets), inventory.refused) == (MAX_ASSETS, 5)
 
 
+def test_who_only_passed_by_makes_room_and_whoever_was_answered_stays():
+    inventory = Inventory({}, {})
+    answered, asking = talk(), finding(news="client", client=7, server=8)
+    inventory.opened(answered, SECOND)
+    inventory.closed(answered, SECOND, answered=True)
+    inventory.find(asking)
+    for number in range(MAX_ASSETS):
+        passing = Endpoint(number + 9, NETWORK, (0x0B000002 + number * 2).to_bytes(4, "big"), f"{number}")
+        passing.mac = bytes.fromhex("00d0c9a4109e")
+        found = inventory.asset(passing, SECOND)
+        if found is not None:
+            inventory.see_mac(found)
+    assert inventory.refused == 4
+    for gone in inventory.passers_by(100 * SECOND):
+        inventory.forget(gone)
+    assert {asset.endpoint.text for asset in inventory.assets} == {"10.0.0.1", "10.0.0.2", "10.0.0.7", "10.0.0.8"}
+    assert inventory.counts() == {"assets_refused": 4, "assets_forgotten": MAX_ASSETS - 4}
+    assert inventory.behind == {}
+
+
+def test_an_asset_is_found_again_by_its_address_and_keeps_its_mac():
+    inventory = Inventory({}, {})
+    first, second = endpoint(1), Endpoint(99, NETWORK, endpoint(1).address, endpoint(1).text)
+    first.mac = bytes.fromhex("00d0c9a4109e")
+    asset = inventory.asset(first, SECOND)
+    assert inventory.asset(second, 3 * SECOND) is asset
+    assert (asset.endpoint, second.mac, asset.first_time) == (second, first.mac, SECOND)
+
+
 def test_facts_and_behaviours_of_one_asset_are_bounded():
     asset = Asset(endpoint(1), 0, 0)
     for number in range(MAX_FACTS + 7):
@@ -325,8 +354,8 @@ def test_facts_and_behaviours_of_one_asset_are_bounded():
     for number in range(3 * MAX_BEHAVIOURS):
         inventory.find(finding(news="target", operation=f"read_{number}", action="read"))
     inventory.find(finding(news="operation", operation="load", action="program_download"))
-    assert len(inventory.assets[1].as_client) == MAX_BEHAVIOURS + 1
-    assert role(inventory.assets[1]).name == "engineering_station"  # a deed beyond the first ones still counts
+    assert len(inventory.known(endpoint(1)).as_client) == MAX_BEHAVIOURS + 1
+    assert role(inventory.known(endpoint(1))).name == "engineering_station"  # a deed beyond the first ones still counts
 
 
 def test_an_assets_identity_is_its_place_and_address_alone():
@@ -346,7 +375,7 @@ def test_times_of_an_asset_widen_whatever_the_order():
     found = talk()
     for time in (5, 2, 9, 4):
         inventory.opened(found, time * SECOND)
-    assert (inventory.assets[1].first_time, inventory.assets[1].last_time) == (2 * SECOND, 9 * SECOND)
+    assert (inventory.known(endpoint(1)).first_time, inventory.known(endpoint(1)).last_time) == (2 * SECOND, 9 * SECOND)
 
 
 @pytest.mark.parametrize(("asked", "answered"), [(True, True), (True, False), (False, True)])
@@ -358,6 +387,6 @@ def test_who_has_sent_a_message_of_an_exchange_is_heard_while_the_conversation_g
     found.exchange.request_time = SECOND if asked else 0
     found.exchange.response_time = 2 * SECOND if answered else 0
     inventory.find(found)
-    assert inventory.assets[1].heard == asked
-    assert inventory.assets[2].heard == answered
-    assert bool(inventory.assets[2].macs) == answered
+    assert inventory.known(endpoint(1)).heard == asked
+    assert inventory.known(endpoint(2)).heard == answered
+    assert bool(inventory.known(endpoint(2)).macs) == answered
