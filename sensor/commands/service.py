@@ -46,13 +46,11 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `otsensor install-service`."""
     service = wanted(options)
+    hidden = units.hidden(service.program) if options.root is None else ""
     if options.print:
-        print("\n".join(units.files(service).values()), end="")
-        return OK
-    hidden = next((home for home in units.HOMES if service.program.lstrip('"').startswith(home)), None)
-    if hidden is not None and options.root is None:
-        raise ConfigError(f"otsensor is installed below {hidden}, which the service cannot see; "
-                          "expected it where every user can, such as /opt/otsensor")  # fmt: skip
+        return show(service, options.root or pathlib.Path("/"), hidden)
+    if hidden:
+        raise ConfigError(hidden)
     if options.root is None and os.geteuid() != 0:
         raise ConfigError("only root may install a service; --print shows what it is, --root DIR writes it elsewhere")
     write(service, options.root or pathlib.Path("/"), force=options.force)
@@ -82,6 +80,17 @@ def program() -> str:
     if beside.is_file():
         return units.quoted(str(beside))
     return f"{units.quoted(sys.executable)} -m sensor.cli"
+
+
+def show(service: units.Service, root: pathlib.Path, hidden: str) -> int:
+    """Print the files, with the first configuration where there is none, and warn of what would not work."""
+    texts = [*units.files(service).values(), units.first_configuration(service)]
+    if below(root, service.configuration).exists():
+        texts[-1] = f"# {service.configuration}\n# is there already, and stays as it is\n"
+    print("\n".join(texts), end="", flush=True)
+    if hidden:
+        print(legible(f"warning: {hidden}"), file=sys.stderr)
+    return OK
 
 
 def write(service: units.Service, root: pathlib.Path, *, force: bool) -> None:

@@ -172,7 +172,8 @@ unmanaged-devices={names}
 """
 
 FIRST_CONFIGURATION: Final = """\
-# otsensor's configuration; every key: otsensor config show. Check it: otsensor config check {place}
+# {place}
+# Every key: otsensor config show. Check this file: otsensor config check {place}
 watch:
   interfaces: [{names}]
 db: {state}/otsensor.db
@@ -234,6 +235,15 @@ def first_configuration(service: Service) -> str:
     """Return a configuration to begin with."""
     text = FIRST_CONFIGURATION.replace("{place}", str(service.configuration)).replace("{state}", str(STATE))
     return text.replace("{names}", ", ".join(service.interfaces) or "span0")
+
+
+def hidden(program: str) -> str:
+    """Say why the service could not start a command, and what to do; "" where it can."""
+    for home in HOMES:
+        if program.lstrip('"').startswith(home):
+            return (f"otsensor is installed below {home}, which the service cannot see; expected it where every user "
+                    "can: python3 -m venv /opt/otsensor && /opt/otsensor/bin/pip install .")  # fmt: skip
+    return ""
 
 
 def quoted(text: str) -> str:

@@ -169,6 +169,28 @@ def test_print_writes_nothing_and_shows_everything(capsys, monkeypatch):
     assert all(text in shown and f"# {place}\n" in text for place, text in made.items())
 
 
+def test_print_shows_the_first_configuration_unless_there_is_one(capsys, tmp_path):
+    path = tmp_path / "etc/otsensor/otsensor.yml"
+    made = units.first_configuration(units.Service(service.program(), ("span0",)))
+    assert cli.main(["install-service", "span0", "--print", "--root", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.endswith(f"\n\n{made}")
+    path.parent.mkdir(parents=True)
+    path.write_text("site: mine\n")
+    assert cli.main(["install-service", "span0", "--print", "--root", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert shown.endswith("\n\n# /etc/otsensor/otsensor.yml\n# is there already, and stays as it is\n")
+    assert made not in shown
+
+
+def test_print_warns_of_a_program_that_the_service_could_not_see(capsys, monkeypatch):
+    monkeypatch.setattr(service, "program", lambda: "/home/me/.venv/bin/otsensor")
+    assert cli.main(["install-service", "span0", "--print"]) == 0
+    told = capsys.readouterr()
+    assert "ExecStart=/home/me/.venv/bin/otsensor watch" in told.out
+    assert told.err.startswith("warning: otsensor is installed below /home/, which the service cannot see")
+    assert "/opt/otsensor/bin/pip install ." in told.err
+
+
 @pytest.fixture
 def into(tmp_path, capsys):
     """Install below a folder; return exit code and what was said."""
