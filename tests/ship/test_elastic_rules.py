@@ -15,7 +15,7 @@ from sensor.vocabulary import vocabulary
 
 pytest.importorskip(
     "sigma.backends.elasticsearch",
-    reason="pysigma-backend-elasticsearch is not installed: pip install 'otsensor[test]'",
+    reason="pysigma-backend-elasticsearch is not installed: pip install '.[test]'",
 )
 
 from sensor.ship.detection.page import page

@@ -10,7 +10,7 @@ from ways_kit import absent, destination, free_port, hand, item, items
 
 from sensor.ship.destination import SettingsError, Unreachable
 
-confluent_kafka = pytest.importorskip("confluent_kafka", reason="pip install 'otsensor[kafka]' for Kafka's client")
+confluent_kafka = pytest.importorskip("confluent_kafka", reason="the Kafka client is missing: pip install '.[kafka]'")
 
 
 @pytest.fixture(scope="module")
