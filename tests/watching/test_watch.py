@@ -24,13 +24,6 @@ SAME = ("client", "server", "protocol", "operation", "action", "unit", "target",
 
 
 @pytest.fixture
-def span():
-    made = span_kit.Span()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def watching(span):
     made = []
 

@@ -17,13 +17,6 @@ SETTINGS = "health: {window: 10s, calm: 1, no_traffic_after: 10s, every: 2s}\n"
 
 
 @pytest.fixture
-def span():
-    made = span_kit.Span()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def watch(span):
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are for root alone
         folder = pathlib.Path(name)

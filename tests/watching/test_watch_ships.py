@@ -24,13 +24,6 @@ destinations:
 
 
 @pytest.fixture
-def span():
-    made = span_kit.Span()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def watch(span):
     folder = pathlib.Path(tempfile.mkdtemp(prefix="otsensor-watch-"))  # where whoever it becomes may go
     (folder / "otsensor.yml").write_text(CONFIG)

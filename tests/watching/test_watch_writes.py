@@ -24,13 +24,6 @@ UNSENT = "write_lost"
 
 
 @pytest.fixture
-def span():
-    made = span_kit.Span()
-    yield made
-    made.close()
-
-
-@pytest.fixture
 def folder():
     """A folder that the user a watch becomes can reach."""
     with tempfile.TemporaryDirectory(prefix="otsensor-writes-") as name:
