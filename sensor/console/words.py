@@ -24,6 +24,8 @@ def size(count: float) -> str:
 def duration(ns: float) -> str:
     """Write a duration given in ns: "12.3 ms", "4 min 10 s"."""
     seconds = ns / NS
+    if not seconds:
+        return "0 s"
     if seconds < 1e-3:
         return f"{seconds * 1e6:.0f} µs"
     if seconds < 1:

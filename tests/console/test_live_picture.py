@@ -88,6 +88,14 @@ def test_a_calm_sensor_says_so_and_a_troubled_one_does_not():
 
 
 @pytest.mark.parametrize(
+    ("ns", "told"), [(0, "up 0 s"), (400_000_000, "up 0 s"), (3_700_000_000, "up 3 s"), (193 * NS, "up 3 min 13 s")]
+)
+def test_the_first_line_says_how_long_it_has_been_up_in_whole_seconds(ns, told):
+    made = dataclasses.replace(scene(), started=NOW - ns)
+    assert f"  {told}  " in texts(made, 80, 24)[0]
+
+
+@pytest.mark.parametrize(
     ("changed", "badge"),
     [({"concerns": ()}, "LOSING FRAMES"), ({"concerns": (), "losing": {}}, "NOT RECORDING"),
      ({"concerns": (), "losing": {}, "store_trouble": ""}, "WORKER DOWN"),

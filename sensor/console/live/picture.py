@@ -12,7 +12,7 @@ from rich.style import Style
 
 from sensor.console.live import blocks
 from sensor.console.live.pieces import beside, chart, clock, ends, line, part, plain, room, title
-from sensor.console.words import duration, size
+from sensor.console.words import NS, duration, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -121,11 +121,11 @@ def shares(found: Sequence[Block], height: int) -> list[int]:
 
 
 def head(scene: Scene, width: int) -> Line:
-    """Return who this is, whether it sees, how long it has and what time it is."""
+    """Return who this is, whether it sees, how long it is up and what time it is."""
     left: list[Part] = [("otsensor", "bold"), part(f"  {scene.sensor}"), part(f"  {scene.place}", "dim")]
     trouble, well = scene.trouble, "watching" if scene.losses else "watching, nothing lost"
     badge = (f" ▲ {trouble} ", "bold white on red") if trouble else (f"● {well}", "green")
-    up = duration(max(0, scene.time - scene.started)) if scene.started else ""
+    up = f"up {duration(max(0, scene.time - scene.started) // NS * NS)}" if scene.started else ""
     right: list[Part] = [badge, (f"  {up}", "dim"), (f"  {clock(scene.time)} UTC", "")]
     return ends(left, right if width >= 60 else [badge], width)
 
