@@ -79,8 +79,7 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
     out.print(summary.alert_counts(rows["alerts"], reading.frames))
     if reading.options.db is not None:
         name = reading.options.db
-        hint = f"Kept in {name}: look closer with otsensor alerts --db {name}, or assets, behaviours, flows"
-        out.print(tables.safe(hint), style="dim", soft_wrap=True)
+        out.print(summary.kept(name), soft_wrap=True)
         before = reading.read_before()
         if before:
             names = f"{before[0]} was" if len(before) == 1 else f"{len(before):,} of these captures were"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console, Group, RenderableType
@@ -89,6 +90,13 @@ def alert_counts(alerts: Iterable[Mapping[str, Any]], frames: int) -> Text:
     if line.plain:
         return line
     return Text("No alerts.", style="green") if frames else Text("Nothing was read.", style="yellow")
+
+
+def kept(store: object) -> Text:
+    """Return where to look closer; the command has its own line, with the path last, to be copied whole."""
+    quoted = shlex.quote(legible(store))
+    told = f"Kept. Look closer with otsensor alerts, assets, behaviours or flows:\n  otsensor alerts --db {quoted}"
+    return Text(told, style="dim")
 
 
 def recorded(captures: Iterable[Mapping[str, Any]]) -> list[Text]:

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import shlex
 import signal
 import sqlite3
 import struct
@@ -60,6 +61,17 @@ def test_the_summary_tells_what_was_read_who_is_there_and_what_is_wrong(run):
     for words in ("modbus", "s7comm", "dnp3", "192.168.10.66", "scanner", "Assets (8)", "and 1", "critical", "high"):
         assert words in out, words
     assert max(map(len, out.splitlines()[1:])) <= 140
+
+
+@pytest.mark.parametrize("name", ["plant.db", "a plant.db", f"{'long' * 20}.db"])
+def test_the_command_to_look_closer_stands_whole_on_its_line(name, run, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.chdir(tmp_path)
+    lines = run("read", STOP, "--db", name)[1].splitlines()
+    command = shlex.split(next(line for line in lines if line.startswith("  otsensor ")))
+    assert command == ["otsensor", "alerts", "--db", name]
+    assert max(len(line) for line in lines if line.startswith("Kept")) <= 80
+    assert run(*command[1:])[0] == 0
 
 
 def test_top_limits_each_table_and_says_what_is_left_out(run):

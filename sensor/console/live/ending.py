@@ -36,10 +36,7 @@ def ending(scene: Scene, rows: Mapping[str, Sequence[Mapping[str, Any]]], most: 
             yield summary.table(kind, rows[kind], most)
     yield ""
     if scene.store:
-        hint = (
-            f"Kept in {scene.store}: look closer with otsensor alerts --db {scene.store}, or assets, behaviours, flows"
-        )
-        yield Text(legible(hint), style="dim")
+        yield summary.kept(scene.store)
     yield summary.alert_counts(rows.get("alerts", ()), sum(row.frames for row in scene.interfaces))
     yield lost(scene)
 
