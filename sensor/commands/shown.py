@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.text import Text
 
 from sensor import build
-from sensor.console import summary, tables, words
+from sensor.console import summary, words
+from sensor.console.legible import legible
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -66,9 +68,9 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
     out = summary.console(to_stderr=to_stderr)
     rows = {kind: reading.rows(kind) for kind in ("captures", *SHOWN)}
     if rows["captures"]:
-        out.print(summary.captures_line(rows["captures"], seconds), soft_wrap=True)
+        out.tell(summary.captures_line(rows["captures"], seconds))
         for line in summary.recorded(rows["captures"]):
-            out.print(line, soft_wrap=True)
+            out.tell(line)
     out.print()
     out.print(summary.protocols(rows["behaviours"], reading.frames_by_kind()))
     for kind in SHOWN:
@@ -84,7 +86,7 @@ def show(reading: Reading, seconds: float, most: int, *, to_stderr: bool) -> Non
         if before:
             names = f"{before[0]} was" if len(before) == 1 else f"{len(before):,} of these captures were"
             told = f"{names} read before into {name}: counts add up there"
-            out.print(tables.safe(told), style="dim", soft_wrap=True)
+            out.tell(Text(legible(told), style="dim"))
 
 
 def tell_troubles(reading: Reading, *, slow: bool) -> None:
@@ -93,7 +95,7 @@ def tell_troubles(reading: Reading, *, slow: bool) -> None:
     skipped = [str(one) for one in reading.skipped]
     concerns = [one.text for one in reading.concerns.values()]
     for line in summary.troubles(reading.rows("captures"), skipped, reading.recorder.oddities, concerns):
-        err.print(line, soft_wrap=True)
+        err.tell(line)
     if reading.stopped:
         err.print("Ended by Ctrl-C: what was read until then is shown and kept.", style="yellow")
     if slow:

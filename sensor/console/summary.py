@@ -10,6 +10,7 @@ import pathlib
 import shlex
 from typing import TYPE_CHECKING, Any
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
@@ -138,8 +139,13 @@ class Terminal(Console):
         """Leave it to the command line, which ends quietly."""
         raise BrokenPipeError
 
+    def tell(self, text: Text) -> None:
+        """Print a line: a terminal gets it broken between words, unless one, such as a path, is wider than it is."""
+        widest = max(map(cell_len, text.plain.split()), default=0)
+        self.print(text, soft_wrap=not self.is_terminal or widest > self.width)
 
-def console(*, to_stderr: bool = False) -> Console:
+
+def console(*, to_stderr: bool = False) -> Terminal:
     """Return the terminal: as wide as it is or as COLUMNS says, 140 columns where there is none."""
     made = Terminal(stderr=to_stderr, highlight=False)
     told = made.is_terminal or os.environ.get("COLUMNS", "").isdigit()

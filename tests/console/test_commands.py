@@ -74,6 +74,15 @@ def test_the_command_to_look_closer_stands_whole_on_its_line(name, run, tmp_path
     assert run(*command[1:])[0] == 0
 
 
+def test_a_terminal_gets_no_line_that_it_would_break_within_a_word(run, monkeypatch, tmp_path):
+    for name, value in (("FORCE_COLOR", "1"), ("COLUMNS", "80")):
+        monkeypatch.setenv(name, value)
+    out = run("read", PLANT, "--db", tmp_path / "plant.db")[1]
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line).rstrip() for line in out.splitlines()]
+    assert max(len(line) for line in lines if str(tmp_path) not in line) <= 80
+    assert "64 comments in the capture: The whole story: polling" in " ".join(lines)
+
+
 def test_top_limits_each_table_and_says_what_is_left_out(run):
     _, two, _ = run("read", PLANT, "--top", 2)
     _, every, _ = run("read", PLANT, "--top", 0)
