@@ -78,7 +78,7 @@ class Session:
         if self.beside is None:
             return
         for line in self.beside.take():
-            self.duties.say(line)
+            self.duties.say(line, "warning")  # it tells of troubles, and of their end to whoever was told of them
         if self.beside.ended() is not None:
             self.selector.unregister(self.beside.descriptor)
             self.duties.say("the shipper has ended: what is found waits in the store until the next start", "error")

@@ -2,11 +2,13 @@
 
 import json
 import pathlib
+import re
 import tempfile
 import time
 
 import pytest
 
+from sensor.ship.claim import claim
 from tests.watching import span_kit
 
 if why := span_kit.why_not():
@@ -57,3 +59,19 @@ def test_what_is_found_goes_out_while_it_goes_on_and_all_of_it_at_the_end(span, 
     assert {one["event"]["severity"] for one in alarms} == {99}
     alerts = {row["id"] for row in watch.rows("alerts")}
     assert {one["ot"]["alert"]["id"] for one in found if one["event"]["dataset"] == "otsensor.alert"} == alerts
+
+
+def test_what_goes_wrong_with_shipping_is_a_warning(watch):
+    watch.listening()
+    watch.until(lambda: "trying again" in watch.said())
+    assert re.search(r"Z warning +watch: elasticsearch: .*; trying again", watch.said())
+
+
+def test_a_store_that_somebody_else_ships_is_a_warning(span):
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="otsensor-watch-"))
+    with claim(folder / "plant.db"):
+        watch = span_kit.Watch(span, folder=folder)
+        watch.until(lambda: "is being shipped by process" in watch.said())
+        said = watch.said()
+        watch.close()
+    assert re.search(r"Z warning +watch: .* is being shipped by process", said)
