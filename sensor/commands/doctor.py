@@ -77,7 +77,7 @@ def wanted(options: argparse.Namespace) -> Want:
     watch = config.watch
     names = tuple(dict.fromkeys(options.what or watch.interfaces))
     if not names:
-        raise ConfigError("no interface: name some, or a configuration with watch: interfaces:")
+        raise ConfigError("no interface: name some (otsensor doctor span0), or give --config FILE that does")
     seconds = SECONDS if options.seconds is None else options.seconds
     if not 0 <= seconds <= LONGEST:
         raise ConfigError(f"--seconds {seconds:g}: expected 0 to {LONGEST:g}")

@@ -77,7 +77,7 @@ def test_what_is_meant_comes_from_the_configuration_and_the_command_line_wins(fo
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        ([], "no interface: name some"),
+        ([], "no interface: name some (otsensor doctor span0), or give"),
         (["elasticsearch", "span0"], "elasticsearch is asked about alone"),
         (["elasticsearch", "--seconds", "1"], "--seconds is for interfaces"),
         (["span0", "--namespace", "plant"], "--namespace is for elasticsearch"),
