@@ -32,7 +32,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     checked.set_defaults(run=check)
     shown = whats.add_parser("show", help="print it with defaults, meanings, and where each value comes from")
     shown.add_argument("--config", type=pathlib.Path, metavar="FILE", help="otsensor.yml unless told")
-    shown.add_argument("--format", choices=("yaml", "json"), default="yaml")
+    shown.add_argument("--format", choices=("yaml", "json"), default="yaml", help="yaml unless told")
     shown.set_defaults(run=show)
 
 

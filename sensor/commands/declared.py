@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from sensor.commands.exits import OK, WRONG
-from sensor.commands.listing import FORMATS, show_rows
+from sensor.commands.listing import FORM, FORMATS, show_rows
 from sensor.console import tables, views, words
 from sensor.detect.rule import SEVERITY
 from sensor.detect.ruleset import RuleSet, default_rules
@@ -40,12 +40,12 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the commands."""
     fields_ = verbs.add_parser("fields", help="every field a rule or a document may use")
     fields_.add_argument("name", nargs="?", default="", help="a field, or the beginning of one: modbus")
-    fields_.add_argument("--format", choices=FORMATS, default="table")
+    fields_.add_argument("--format", choices=FORMATS, default="table", help=FORM)
     fields_.set_defaults(run=fields)
     rules_ = verbs.add_parser("rules", help="check or list detection rules")
     rules_.add_argument("what", choices=("check", "list"))
     rules_.add_argument("paths", nargs="*", type=pathlib.Path, help="files or folders (default: the rules shipped)")
-    rules_.add_argument("--format", choices=FORMATS, default="table")
+    rules_.add_argument("--format", choices=FORMATS, default="table", help=FORM)
     rules_.set_defaults(run=rules)
 
 

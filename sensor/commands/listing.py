@@ -25,6 +25,7 @@ KINDS: Final = {
     "flows": "every conversation with its counts and state",
 }
 FORMATS: Final = ("table", "json", "csv")
+FORM: Final = "a table for people (default), JSON lines, or CSV"
 
 
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -34,7 +35,7 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         listing.add_argument(
             "--db", type=pathlib.Path, required=True, metavar="FILE", help="the SQLite file of `read --db`"
         )
-        listing.add_argument("--format", choices=FORMATS, default="table")
+        listing.add_argument("--format", choices=FORMATS, default="table", help=FORM)
         listing.add_argument("--top", type=int, default=0, metavar="N", help="only the first N lines")
         listing.set_defaults(run=run, kind=kind)
 
