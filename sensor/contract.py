@@ -348,6 +348,9 @@ class Sink:
     def opened(self, talk: Conversation) -> None:
         """A conversation began."""
 
+    def answered(self, talk: Conversation) -> None:
+        """Who did not open it has sent its first frame, and that is no refusal."""
+
     def closed(self, talk: Conversation) -> None:
         """A conversation ended: closed, idle, evicted or the capture is over."""
 

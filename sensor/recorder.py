@@ -69,6 +69,10 @@ class Recorder(Findings):
             frame = Frame(flow.first_source, flow.first_number, flow.first_time)
             self.alert(self.detector.flow(talk, flow.first_time, frame))
 
+    def answered(self, talk: Conversation) -> None:
+        """Take the first answer in a conversation, which may go on for months."""
+        self.inventory.answered(talk)
+
     def closed(self, talk: Conversation) -> None:
         """Take the end of a conversation."""
         flow = cast("Flow", talk)

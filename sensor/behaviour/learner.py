@@ -277,6 +277,10 @@ class Learner(Sink):
         """Hand on that a conversation began."""
         self.findings.opened(talk)
 
+    def answered(self, talk: Conversation) -> None:
+        """Hand on that a conversation was answered."""
+        self.findings.answered(talk)
+
     def closed(self, talk: Conversation) -> None:
         """Hand on that a conversation ended."""
         self.findings.closed(talk)

@@ -125,6 +125,8 @@ class Flows:
         flow = half.flow
         if half.packets == 0:
             learn_mac(flow.sender(half.direction), segment)
+            if half.direction != 0 and segment.flags & RST == 0:
+                self.sink.answered(flow)
         half.packets += 1
         half.bytes += segment.length
         half.payload_bytes += segment.end - segment.start + segment.missing

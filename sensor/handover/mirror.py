@@ -74,8 +74,8 @@ class Mirror:
         self.take: Mapping[type, Callable[[Any], None]] = {
             records.Place: self.place, records.End: self.end, records.Left: self.left, records.File: self.file,
             records.Known: self.known, records.Counted: self.counted, records.Began: self.began,
-            records.Ended: self.ended, records.Found: self.found, records.Odd: self.odd, records.Pulse: self.pulse,
-            records.Said: self.say,
+            records.Answered: self.answered, records.Ended: self.ended, records.Found: self.found,
+            records.Odd: self.odd, records.Pulse: self.pulse, records.Said: self.say,
         }  # fmt: skip
 
     def play(self, batch: records.Batch) -> None:
@@ -167,6 +167,12 @@ class Mirror:
         flow.icmp_type, flow.icmp_code = told.icmp_type, told.icmp_code
         self.flows[told.flow] = flow
         self.findings.opened(flow)
+
+    def answered(self, told: records.Answered) -> None:
+        """Take that a conversation was answered."""
+        flow = known(self.flows, told.flow, "conversation")
+        flow.answerer.mac = told.mac or flow.answerer.mac
+        self.findings.answered(flow)
 
     def stands(self, told: records.Stand) -> Flow:
         """Return a conversation, as it stands now."""

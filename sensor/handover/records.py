@@ -102,6 +102,13 @@ class Began(Record, tag=6):
     macs: tuple[Address, Address]
 
 
+class Answered(Record, tag=13):
+    """Who did not open a conversation has sent, for the first time with this MAC."""
+
+    flow: Whole
+    mac: Address
+
+
 class Stand(Record):
     """How a conversation stands when something is told of it."""
 
@@ -188,7 +195,7 @@ class Left(Record, tag=12):
     end: Whole
 
 
-Told = Place | End | Left | File | Known | Counted | Began | Ended | Found | Odd | Pulse | Said
+Told = Place | End | Left | File | Known | Counted | Began | Answered | Ended | Found | Odd | Pulse | Said
 
 
 class Batch(Record):

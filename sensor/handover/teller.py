@@ -44,6 +44,7 @@ class Teller(Findings):
         self.statistics_at = 0
         self.places: set[int] = set()
         self.ends: set[int] = set()
+        self.answerers: dict[int, bytes] = {}  # numbers of the ends that have answered, with the MAC told last
         self.files: dict[int, str] = {}
         self.numbers: dict[Behaviour, int] = {}
         self.counted: list[tuple[Behaviour, int]] = []  # every numbered behaviour, with the count told last
@@ -62,6 +63,13 @@ class Teller(Findings):
         else:
             self.begin(cast("Flow", talk))
 
+    def answered(self, talk: Conversation) -> None:
+        """Tell who answers, once for each MAC: a busy server does it a thousand times a second."""
+        flow, answerer = cast("Flow", talk), talk.answerer
+        if flow.number in self.flows and self.answerers.get(answerer.number) != answerer.mac:
+            self.answerers[answerer.number] = answerer.mac
+            self.put(records.Answered(flow.number, answerer.mac))
+
     def closed(self, talk: Conversation) -> None:
         """Tell the end of a conversation that was told."""
         flow = cast("Flow", talk)
@@ -74,6 +82,7 @@ class Teller(Findings):
         """Tell that an endpoint is forgotten, if it was told."""
         if endpoint.number in self.ends:
             self.ends.discard(endpoint.number)
+            self.answerers.pop(endpoint.number, None)
             self.put(records.Left(endpoint.number))
 
     def finding(self, finding: Finding) -> None:

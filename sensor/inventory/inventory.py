@@ -101,6 +101,13 @@ class Inventory:
             self.see_mac(opener)
         self.asset(talk.answerer, time)
 
+    def answered(self, talk: Conversation) -> None:
+        """A conversation goes both ways: its answerer has sent."""
+        answerer = self.known(talk.answerer)
+        if answerer is not None:
+            answerer.heard = True
+            self.see_mac(answerer)
+
     def closed(self, talk: Conversation, time: int, *, answered: bool) -> None:
         """A conversation ended; `answered`: the answerer took part, by more than a refusal."""
         opener, answerer = self.asset(talk.opener, time), self.asset(talk.answerer, time)

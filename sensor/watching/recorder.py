@@ -73,6 +73,11 @@ class WatchRecorder(Recorder):
                 self.ends[end] = None
         super().opened(talk)
 
+    def answered(self, talk: Conversation) -> None:
+        """Take the first answer in a conversation."""
+        self.ends[talk.answerer] = None
+        super().answered(talk)
+
     def forget(self, asset: Asset) -> None:
         """Let an asset make room for others; heard again, it is shown again."""
         self.known.discard(address_of(asset.endpoint))

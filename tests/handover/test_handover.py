@@ -61,7 +61,47 @@ def test_who_answers_has_its_mac_and_vendor_while_the_conversation_goes_on():
     made.reading.close()
 
 
+def test_who_answers_over_what_nobody_reads_is_there_with_its_mac_before_the_end(tmp_path):
+    frames = []
+    for server, answer in (("10.0.0.2", line_kit.SYN | line_kit.ACK), ("10.0.0.3", line_kit.RST | line_kit.ACK)):
+        talk = line_kit.Talk(server=(server, 9999), handshake=False)
+        talk.segment(0, b"", line_kit.SYN)
+        talk.segment(1, b"", answer)
+        frames += talk.frames
+    made = handover_kit.Relayed(line_kit.pcap(tmp_path / "open.pcap", frames))
+    for piece in made.pieces():
+        made.relays[0].run(piece)
+        made.tick()
+    shown = {asset.endpoint.text: list(asset.macs) for asset in made.reading.inventory.shown()}
+    assert shown == {address: [line_kit.mac_of(address)] for address in ("10.0.0.1", "10.0.0.2")}  # 10.0.0.3 refused
+    made.reading.close()
+
+
+class Answers(Teller):
+    """A teller that keeps the conversations that were answered."""
+
+    def answered(self, talk):
+        self.talks = [*getattr(self, "talks", []), talk]
+        super().answered(talk)
+
+    def told(self):
+        return sum(type(record) is records.Answered for record in self.records)
+
+
+def test_who_answers_many_is_told_once_and_again_when_it_had_been_forgotten(tmp_path):
+    talks = [line_kit.Talk(client=("10.0.0.1", port), server=("10.0.0.2", 9999)) for port in (50_000, 50_001)]
+    teller = Answers(lambda _: None, lambda: 0)
+    line = Line(teller, handover_kit.protocols(), False, {})
+    for block in Captures([line_kit.pcap(tmp_path / "two.pcap", [*talks[0].frames, *talks[1].frames])]).blocks():
+        line.run(block)
+    assert (len(teller.talks), teller.told()) == (2, 1)
+    teller.left(teller.talks[0].answerer)
+    teller.answered(teller.talks[1])
+    assert teller.told() == 2
+
+
 @pytest.mark.parametrize("told", [
+    records.Answered(7, b""),
     records.End(0, 7, b"\0" * 4, "x"),
     records.Known(0, 1, 2, "modbus", "read", "read", "1", [], False),
     records.Counted(3, [1, 1, 1, 1], {}, []),

@@ -13,6 +13,7 @@ import pytest
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.ship.fields import HEALTH, WATCHING
 from sensor.vocabulary import vocabulary
+from tests.line import line_kit
 from tests.watching import span_kit
 
 if why := span_kit.why_not():
@@ -108,6 +109,13 @@ def test_a_killed_worker_is_replaced_and_the_watch_goes_on(span, watching):
     assert {"modbus", "s7comm"} <= {row["protocol"] for row in watch.rows("behaviours")}
     assert watch.health()["workers_died"] == 1
     assert "another takes its place" in watch.said()
+
+
+def test_who_answers_over_what_nobody_reads_is_written_with_its_mac_within_seconds(span, watching, tmp_path):
+    watch = watching()
+    span.send(line_kit.pcap(tmp_path / "open.pcap", line_kit.Talk(server=("10.0.0.2", 9999)).frames))
+    macs = ["00:1b:1b:00:00:02"]
+    watch.until(lambda: ("10.0.0.2", macs) in [(row["address"], row["macs"]) for row in watch.rows("assets")], 10)
 
 
 @pytest.fixture
