@@ -9,13 +9,16 @@ LINTERS := 'ruff>=0.14,<1' 'mypy[mypyc]==2.4.1' types-PyYAML
 help: ## list these targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
+# Before a command that is silent for long: a dot each two seconds, as long as the recipe's shell lives.
+ALIVE := while sleep 2 && kill -0 $$$$; do printf .; done 2>/dev/null &
+
 # A fresh environment whenever the package's own files changed: an installed copy, never an editable one, because
 # compiled modules left in the tree would hide later edits.
 $(VENV)/installed: $(shell find sensor rules -type f -not -name '*.pyc') setup.py pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || { echo 'make: python3 -m venv failed; Debian: apt install python3-venv' >&2; exit 1; }
-	@echo 'Installing otsensor into $(VENV): compiling takes a minute or two ...'
+	@printf 'Installing otsensor into $(VENV): compiling takes a minute or two '
 	@rm -rf build
-	@$(BIN)/pip install --quiet --disable-pip-version-check '.[test]'
+	@$(ALIVE) $(BIN)/pip install --quiet --disable-pip-version-check '.[test]'; code=$$?; kill $$!; echo; exit $$code
 	@rm -rf build
 	@$(BIN)/otsensor --version
 	@touch $@
