@@ -82,6 +82,11 @@ class Reader:
                 row[f"{name}_mean"] = row[f"{name}_sum"] // count if count else None
             yield row
 
+    def note(self, name: str) -> str:
+        """Return a note, "" where there is none."""
+        found = self.database.execute("SELECT value FROM meta WHERE name = ?", (name,)).fetchone()
+        return str(found[0]) if found else ""
+
     def newest(self) -> int:
         """Return when a behaviour was seen last, ns; 0 where there is none."""
         return int(self.database.execute("SELECT coalesce(max(last_time), 0) FROM behaviours").fetchone()[0])

@@ -166,6 +166,10 @@ class Store:
         self._put("health_reports", report)
         self._commit_when_full()
 
+    def note(self, name: str, text: str) -> None:
+        """Write a note to whoever opens the store next; it replaces the one of that name."""
+        self._put("meta", (name, text))
+
     # --- Batches --------------------------------------------------------------------------------------
 
     def tick(self, time: int) -> None:
@@ -224,7 +228,7 @@ class Store:
         ahead = self._last() - self._written
         if ahead:  # somebody else has written since: our numbers follow theirs
             batch = {name: rows.renumbered(name, waiting, ahead) for name, waiting in batch.items()}
-        batch["meta"] = [("sequence", str(self.sequence + ahead))]
+        batch["meta"] = [*batch.get("meta", ()), ("sequence", str(self.sequence + ahead))]
         for name, waiting in batch.items():
             self.database.executemany(STATEMENTS[name], waiting)
         self.database.execute("COMMIT")

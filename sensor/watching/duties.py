@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Final
 from sensor.config import ConfigError
 from sensor.detect.fault import RuleFaults
 from sensor.detect.fields import BLINDING
+from sensor.guard.health import habits
 from sensor.guard.health.endpoint import Endpoint
 from sensor.guard.health.prometheus import exposition
 from sensor.guard.health.span import SpanQuality
 from sensor.store.database import StoreError
 from sensor.watching.parts import load_rules
+from sensor.watching.recall import HABITS
 from sensor.watching.showing import LOSSES
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 NS: Final = 1_000_000_000
 JUDGED_NS: Final = 2 * NS  # between two looks at whether the sensor sees
+HABITS_NS: Final = 600 * NS  # between two notes of what is usual: some ten kB each
 SAID_NS: Final = 60 * NS  # between two sayings of a fault that comes each second
 # What a running watch cannot change: sockets are open and rings are mapped, and what would open others is given up
 AT_START: Final = ("sensor", "site", "segment", "interfaces", "destinations", "outbox", "watch", "db", "protocols")
@@ -52,6 +55,8 @@ class Duties:
         self.health_at = 0
         self.judged_at = 0
         self.quality = SpanQuality(self.config.health)
+        habits.recall(self.quality, recording.habits)
+        self.habits_at = 0
         self.counted: dict[str, int] = {}  # a second ago
         self.endpoint = Endpoint(listener, self.metrics, self.blindness) if listener is not None else None
         self.failed = 0
@@ -74,7 +79,7 @@ class Duties:
     def second(self, crew: Crew) -> None:
         """A second has passed: do what is due, each part whatever becomes of the others."""
         self.time = crew.time or self.time
-        for part in (self.write, self.judge, self.report, self.show):
+        for part in (self.write, self.judge, self.report, self.note_habits, self.show):
             try:
                 part(crew)
             except Exception as error:  # noqa: BLE001  # whatever it is, the watch goes on
@@ -100,6 +105,12 @@ class Duties:
             self.health_at = self.time
             recorder, store = self.recording.recorder, self.recording.store
             store.health(self.counts(crew), recorder.concerns.values(), self.showing.states)
+
+    def note_habits(self, _crew: Crew) -> None:
+        """Note now and then what is usual on the span: the next watch is to miss who falls silent in between."""
+        if abs(self.time - self.habits_at) >= HABITS_NS:
+            self.habits_at = self.time
+            self.recording.store.note(HABITS, habits.told(self.quality))
 
     def show(self, crew: Crew) -> None:
         """Show how it goes, to whoever looks or asks."""
@@ -190,6 +201,7 @@ class Duties:
         self.measure(crew)
         self.showing.second(crew, self.counts(crew), self.beside)
         try:
+            recording.store.note(HABITS, habits.told(self.quality))
             counts, states = self.counts(crew), self.showing.states
             recording.recorder.end(recording.registry.behaviours, recording.sources, counts, states)
             recording.store.close()

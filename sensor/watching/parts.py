@@ -82,6 +82,7 @@ class Recording:
         self.store.files = self.registry.names
         if asked.alerts is not None:
             self.recorder.lines = AlertLines(asked.alerts, self.registry.names, config.observer)
+        self.habits = ""  # what was usual on the span before
         self.recalled = recall(self)
         self.sources = [live_source(number, name) for number, name in enumerate(asked.interfaces)]
 

@@ -24,12 +24,14 @@ if TYPE_CHECKING:
     from sensor.watching.parts import Recording
 
 MONTH_NS: Final = 31 * 24 * 3600 * 1_000_000_000
+HABITS: Final = "habits"  # the store's note of what is usual on the span
 MAX_RECALLED: Final = 50_000  # behaviours: seconds of a start, and less than half of what the tables hold
 
 
 def recall(recording: Recording) -> int:
     """Fill inventory, registry and acquaintances from the store; return how many behaviours are remembered."""
     with Reader(recording.asked.db) as reader:
+        recording.habits = reader.note(HABITS)
         since = reader.newest() - MONTH_NS
         rows = list(reader.known(since, MAX_RECALLED))
         recall_assets(recording, reader, since)

@@ -8,6 +8,7 @@ import pytest
 from sensor.commands import watch
 from sensor.config import Config, ConfigError
 from sensor.console.live.face import Face
+from sensor.guard.health.silence import SECOND, Rhythm
 from sensor.guard.notify import Notify
 from sensor.watching.duties import AT_START, Duties
 from sensor.watching.parts import Known, Recording
@@ -96,6 +97,20 @@ def test_what_only_a_start_can_change_stays_as_it_was_and_is_said(begin, tmp_pat
 
 def test_every_key_is_taken_at_a_reload_or_said_to_wait_for_a_start():
     assert {field.name for field in dataclasses.fields(Config)} == AT_RELOAD | {*AT_START}
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_what_was_usual_on_the_span_is_known_to_the_next_watch(begin, ended):
+    duties, crew = begin(), Nobody()
+    who = (("", "", "", ""), "192.0.2.1")
+    duties.quality.talkers.known[who] = Rhythm(-3_600 * SECOND)
+    crew.time = 1_700_000_000 * SECOND
+    if ended:
+        duties.end(crew)
+    else:
+        duties.second(crew)
+        duties.recording.store.close()
+    assert list(begin().quality.talkers.known) == [who]
 
 
 @pytest.mark.parametrize("part", ["tick", "routine", "concerns"])
