@@ -7,13 +7,14 @@ take it from here.
 from sensor.vocabulary import Field
 
 CONCERNS = {
-    # --- Blind: part of what happens is not seen or not kept
+    # --- Blind: part of what happens is not seen, not kept or not passed on
     "no_traffic": "Nothing is heard, for longer than any pause usual here",
     "interface_down": "A capture interface is down or gone",
     "one_way": "Of most TCP conversations of a network only one side is heard: the mirror copies one direction",
     "kernel_drops": "The kernel dropped frames because the sensor did not fetch them in time",
     "own_drops": "The sensor itself dropped something on the way from the frame to the store, by the name of the counter",
     "store_unwritable": "The store cannot be written: what is found is not kept",
+    "shipper_ended": "Nothing keeps the shipper alive: shipping may stop, and the store outgrow its limits",
     # --- Impaired: what is seen has holes
     "traffic_fallen": "Far fewer frames than usual",
     "gaps": "TCP streams have holes: the mirror or the switch loses frames",
@@ -31,8 +32,8 @@ CONCERNS = {
     "clock_step": "The clock was set, or nobody listened for a while",
 }
 
-# Those because of which part of what happens is not seen or not kept
-BLINDING = ("no_traffic", "interface_down", "one_way", "kernel_drops", "own_drops", "store_unwritable")
+# Those because of which part of what happens is not seen, not kept or not passed on
+BLINDING = ("no_traffic", "interface_down", "one_way", "kernel_drops", "own_drops", "store_unwritable", "shipper_ended")
 
 FIELDS: tuple[Field, ...] = (
     Field("ot.health.kind", "keyword", "What the sensor is concerned about", values=tuple(CONCERNS)),

@@ -93,6 +93,18 @@ class Beside:
         """What was dropped of the outbox, by name."""
         return self._hearing.counts
 
+    @property
+    def over(self) -> bool:
+        """Whether keeper and shipper have both ended, as of the last `take`."""
+        return self._hearing.over
+
+    @property
+    def trouble(self) -> str:
+        """Why nothing keeps the shipper alive any more; "": it is kept, or was ordered to end."""
+        if self._alive < 0 or self.ended() is None:
+            return ""
+        return f"its keeper has ended ({self.code}), and another can only be made by a start"
+
     def take(self) -> list[str]:
         """Take what was told meanwhile, without waiting; return the lines for people."""
         return self._hearing.take()

@@ -98,6 +98,7 @@ class Hearing:
         os.set_blocking(descriptor, False)
         self.lags: dict[str, Lag] = {}
         self.counts: dict[str, int] = {}
+        self.over = False  # nobody is left who could tell
         self._said: list[str] = []
         self._rest = b""
 
@@ -108,6 +109,7 @@ class Hearing:
                 *lines, self._rest = (self._rest + data).split(b"\n")
                 for line in lines:
                     self._hear(line)
+            self.over = True
         said, self._said = self._said, []
         return said
 

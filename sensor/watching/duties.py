@@ -141,7 +141,8 @@ class Duties:
         self.judged_at = self.time
         lost = {name: count for name, count in self.counts(crew).items() if name.startswith(LOSSES)}
         trouble, states = self.recording.store.trouble, self.showing.states
-        for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble):
+        shipper = self.beside.trouble if self.beside is not None else ""
+        for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble, shipper):
             self.recording.recorder.health(concern)
 
     def measure(self, crew: Crew) -> None:

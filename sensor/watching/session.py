@@ -74,12 +74,12 @@ class Session:
             self.duties.second(self.crew)
 
     def hear_shipper(self) -> None:
-        """Take what the shipper tells; its end, which it does not make by itself, is said once."""
+        """Take what the shipper tells; that nobody is left to tell, which is not by itself, is said once."""
         if self.beside is None:
             return
         for line in self.beside.take():
             self.duties.say(line, "warning")  # it tells of troubles, and of their end to whoever was told of them
-        if self.beside.ended() is not None:
+        if self.beside.over:
             self.selector.unregister(self.beside.descriptor)
             self.duties.say("the shipper has ended: what is found waits in the store until the next start", "error")
 

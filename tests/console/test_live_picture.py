@@ -12,7 +12,7 @@ from rich.console import Console
 
 from sensor.console.live.picture import Picture, drawn
 from sensor.console.live.pieces import chart, plain
-from sensor.console.live.scene import MAX_ALERTS, MAX_NEWEST, AlertRow, InterfaceRow, Scene
+from sensor.console.live.scene import MAX_ALERTS, MAX_NEWEST, AlertRow, ConcernRow, InterfaceRow, Scene
 
 SIZES = [(80, 24), (100, 30), (120, 36), (160, 48), (200, 60)]
 HOSTILE = [
@@ -87,6 +87,9 @@ def test_a_calm_sensor_says_so_and_a_troubled_one_does_not():
     assert "nothing lost" not in "\n".join(texts(troubled(), 120, 36))
 
 
+UNSHIPPED = ConcernRow("shipper ended (the shipper): its keeper has ended (-9)", NOW, "shipper_ended")
+
+
 @pytest.mark.parametrize(
     ("ns", "told"), [(0, "up 0 s"), (400_000_000, "up 0 s"), (3_700_000_000, "up 3 s"), (193 * NS, "up 3 min 13 s")]
 )
@@ -98,6 +101,8 @@ def test_the_first_line_says_how_long_it_has_been_up_in_whole_seconds(ns, told):
 @pytest.mark.parametrize(
     ("changed", "badge"),
     [({"concerns": ()}, "LOSING FRAMES"), ({"concerns": (), "losing": {}}, "NOT RECORDING"),
+     ({"concerns": (UNSHIPPED,), "losing": {}}, "NOT RECORDING"),
+     ({"concerns": (UNSHIPPED,), "losing": {}, "store_trouble": ""}, "SHIPPER DOWN"),
      ({"concerns": (), "losing": {}, "store_trouble": ""}, "WORKER DOWN"),
      ({"concerns": (), "losing": {}, "store_trouble": "", "workers": ()}, "watching")],
 )  # fmt: skip

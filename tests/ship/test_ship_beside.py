@@ -141,6 +141,28 @@ def test_one_that_dies_is_started_again_and_loses_nothing(tmp_path, path, born):
     assert sorted(one["event"]["sequence"] for one in lines(tmp_path)) == list(range(1, 21))
 
 
+def test_a_keeper_that_was_killed_is_told_as_trouble_and_its_shipper_ships_on(tmp_path, path, born):
+    beside = born(path, to_lines(tmp_path))
+    fill(path, range(10))
+    until(beside, lambda: "lines" in beside.lags and beside.lags["lines"].shipped == 10)
+    assert beside.trouble == ""
+    (shipper,) = children(beside.pid)
+    os.kill(beside.pid, signal.SIGKILL)
+    assert gone(beside.pid)
+    assert beside.trouble == "its keeper has ended (-9), and another can only be made by a start"
+    fill(path, range(10, 20))
+    until(beside, lambda: beside.lags["lines"].shipped == 20)
+    assert not beside.over
+    os.kill(shipper, signal.SIGKILL)
+    until(beside, lambda: beside.over)
+
+
+def test_an_end_that_was_ordered_is_no_trouble(path, born):
+    beside = born(path)
+    assert beside.finish() in (module.WHOLE, module.LEFT)
+    assert beside.trouble == ""
+
+
 def test_told_to_stop_it_stops_at_once(path, born):
     beside = born(path, elastic("http://127.0.0.1:9"), patience=60.0)
     fill(path, range(20))

@@ -1,8 +1,10 @@
 """A watch ships while it goes on: what it finds is on its way within seconds, single messages where asked for."""
 
 import json
+import os
 import pathlib
 import re
+import signal
 import tempfile
 import time
 
@@ -75,3 +77,12 @@ def test_a_store_that_somebody_else_ships_is_a_warning(span):
         said = watch.said()
         watch.close()
     assert re.search(r"Z warning +watch: .* is being shipped by process", said)
+
+
+def test_a_shipper_that_nothing_keeps_alive_is_an_alert_and_the_watch_goes_on(watch):
+    watch.listening()
+    (keeper,) = {*span_kit.children(watch.process.pid)} - {*watch.workers()}
+    os.kill(keeper, signal.SIGKILL)
+    watch.until(lambda: "shipper ended (the shipper): its keeper has ended (-9)" in watch.said())
+    watch.until(lambda: any(row["rule"] == "sensor-blind" for row in watch.rows("alerts")))
+    assert watch.end()[0] == 0

@@ -22,6 +22,7 @@ MAX_NEWEST: Final = 60  # behaviours and assets, likewise
 MAX_SAID: Final = 20
 MAX_LOSSES: Final = 200  # names of counters; the sensor has about fifty
 DAY_NS: Final = 86_400 * 1_000_000_000
+UNSHIPPED: Final = "shipper_ended"  # a grave concern with which all is seen and kept
 
 
 @dataclasses.dataclass(slots=True)
@@ -240,12 +241,15 @@ class Scene:
     @property
     def trouble(self) -> str:
         """What is wrong with the sensor itself, in a word or two; "" when nothing is."""
-        if any(row.grave for row in self.concerns):
+        grave = {row.kind for row in self.concerns if row.grave}
+        if grave - {UNSHIPPED}:
             return "BLIND"
         if self.losing:
             return "LOSING FRAMES"
         if self.store_trouble:
             return "NOT RECORDING"
+        if grave:
+            return "SHIPPER DOWN"
         if any(not row.alive for row in self.workers):
             return "WORKER DOWN"
         if self.concerns:

@@ -96,13 +96,15 @@ class SpanQuality:
         interfaces: Mapping[str, str] | None = None,
         restarts: Mapping[str, int] | None = None,
         store: str = "",
+        shipper: str = "",
         *,
         last: bool = False,
     ) -> list[Concern]:
         """Judge at this capture time; some seconds apart.
 
         `drops`: counters of what was dropped, by name; `interfaces`: "up", "down" or "gone" by name; `restarts`: of
-        each worker; `store`: why it cannot be written. `last`: nothing follows, so the window ends now.
+        each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive.
+        `last`: nothing follows, so the window ends now.
         """
         self.go_on(time)
         self.grow(drops or {}, restarts or {})
@@ -110,7 +112,7 @@ class SpanQuality:
         dead = {name for name, state in interfaces.items() if state != "up"}
         over = last or time - self.began >= self.settings.window * SECOND
         told: list[Concern] = []
-        for verdict in self.instant(interfaces, store, dead):
+        for verdict in (*self.instant(interfaces, dead), *kept(store, shipper)):
             told += self.standings.take(verdict, time, time, at_once=verdict.kind == "no_traffic", again=over)
         if self.live and not self.dead():
             told += self.silent(time, again=over)
@@ -151,14 +153,13 @@ class SpanQuality:
 
     # --- What is judged at every look -----------------------------------------------------------------
 
-    def instant(self, interfaces: Mapping[str, str], store: str, dead: set[str]) -> Iterator[Verdict]:
+    def instant(self, interfaces: Mapping[str, str], dead: set[str]) -> Iterator[Verdict]:
         """Judge what needs no window."""
         known = {one.concern.where for one in self.standings.standing.values() if one.concern.kind == "interface_down"}
         for name in sorted(known - interfaces.keys()):
             yield Verdict("interface_down", name, bad=False)  # it is no longer listened on
         for name, state in interfaces.items():
             yield Verdict("interface_down", name, name in dead, f"the interface is {state}", "up")
-        yield Verdict("store_unwritable", "the store", bool(store), store, "a store that can be written")
         if self.live and self.all is not None and not (interfaces and len(dead) == len(interfaces)):
             silence = self.steady - self.all.last
             bad = self.all.overdue(self.steady, self.settings.no_traffic_after * SECOND, PAUSES_OF_ALL)
@@ -246,3 +247,9 @@ class SpanQuality:
             "rhythms_refused": refused,
             **{f"concern_{kind}": count for kind, count in standing.items() if count},
         }
+
+
+def kept(store: str, shipper: str) -> Iterator[Verdict]:
+    """Judge whether what is found is kept and passed on: by what ails the store and the shipper, "" where nothing."""
+    yield Verdict("store_unwritable", "the store", bool(store), store, "a store that can be written")
+    yield Verdict("shipper_ended", "the shipper", bool(shipper), shipper, "one that is kept alive: restart the sensor")

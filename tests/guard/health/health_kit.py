@@ -24,6 +24,7 @@ class Span:
         self.interfaces = {}
         self.restarts = {}
         self.store = ""
+        self.shipper = ""
         self.told = []
         self.quality.begin(START)
 
@@ -64,7 +65,7 @@ class Span:
         """Time goes on, and the span is judged; return what was told."""
         self.time += wait * SECOND
         self.quality.hear(self.pulse(talkers))
-        told = self.quality.judge(self.time, self.drops, self.interfaces, self.restarts, self.store)
+        told = self.quality.judge(self.time, self.drops, self.interfaces, self.restarts, self.store, self.shipper)
         self.told += told
         return told
 

@@ -341,16 +341,18 @@ def test_several_workers_are_one_span():
     assert told.found.startswith("100 of 1,200 frames")
 
 
-def test_a_store_that_cannot_be_written_is_told_at_the_next_look():
+@pytest.mark.parametrize(("what", "kind"), [("store", "store_unwritable"), ("shipper", "shipper_ended")])
+def test_what_ails_the_store_or_the_shipper_is_told_at_the_next_look_and_blinds(what, kind):
     span = Span()
     span.look()
-    span.store = "disk full"
+    setattr(span, what, "disk full")
     span.see()
     (told,) = span.look()
-    assert (told.kind, told.found) == ("store_unwritable", "disk full")
-    span.store = ""
+    assert (told.kind, told.found) == (kind, "disk full")
+    assert told.text in span.quality.troubles()
+    setattr(span, what, "")
     span.see()
-    assert kinds([one for _ in range(3) for one in span.look()]) == [("store_unwritable", True)]
+    assert kinds([one for _ in range(3) for one in span.look()]) == [(kind, True)]
 
 
 # --- Captures that are read ---------------------------------------------------------------------------
@@ -418,6 +420,6 @@ def test_other_settings_are_taken_while_it_goes_on_and_nothing_known_is_lost():
 def test_every_kind_that_can_be_told_is_declared():
     told = {one for one, _ in SHARES} | {
         "no_traffic", "interface_down", "kernel_drops", "own_drops", "store_unwritable", "traffic_fallen", "unparsed",
-        "worker_died", "network_silent", "talker_silent",
+        "worker_died", "network_silent", "talker_silent", "shipper_ended",
     }  # fmt: skip
     assert told == set(CONCERNS)
