@@ -10,7 +10,16 @@ import pytest
 
 from sensor.capture.block import Block, Interface
 from sensor.capture.evidence import frames_at
-from sensor.capture.live import LiveError, Recording, RecordingSettings, RingSettings, SpanSocket, ledger, ready
+from sensor.capture.live import (
+    LiveError,
+    Recording,
+    RecordingSettings,
+    RingSettings,
+    SpanSocket,
+    ledger,
+    ready,
+    recordedfiles,
+)
 from sensor.capture.live.ringwalker import RingWalker
 from tests.capture.forging import MACS, Forged, records, ring_block
 
@@ -145,10 +154,26 @@ def test_the_oldest_files_go_by_size_and_by_age_and_nothing_else(writer, tmp_pat
         assert sum(path.stat().st_size for path in one.files if path.name.startswith("otsensor")) <= 5000
     assert len(one.files) > 3
     assert (tmp_path / "somebody-elses.pcapng").exists()
+    for path in one.files:
+        os.utime(path, (START, START))
     aged = writer(max_age=10)
-    os.utime(one.files[0])
     aged.give(1, seconds=2 * START)
     assert [path.name[:8] for path in aged.files] == ["otsensor", "somebody"]
+
+
+def test_a_time_far_ahead_deletes_nothing_and_its_own_file_ages_as_others_do(writer, monkeypatch):
+    one = writer(max_age=3600, file_size=1)
+    for seconds in (START, 2 * START, START + 1):
+        one.give(1, seconds=seconds)
+    assert len(one.files) == 3
+    os.utime(one.files[-1], (3 * START, 3 * START))
+    again = writer(max_age=3600, file_size=1)
+    again.give(1, seconds=2 * START + 1)
+    assert len(again.files) == 4
+    later = recordedfiles.steady() + 3601 * 10**9
+    monkeypatch.setattr(recordedfiles, "steady", lambda: later)
+    again.give(1, seconds=START + 2)
+    assert len(again.files) == 2  # the one that grew until now, and its successor
 
 
 def test_workers_share_the_room_and_each_deletes_its_own(writer, tmp_path):

@@ -1,7 +1,8 @@
 # mypyc: off: runs once for each file
 """The files of a recording: their names, and which have to go.
 
-The rule it lives by: nothing is deleted but files of our own naming, the oldest first.
+The rule it lives by: nothing is deleted but files of our own naming, the oldest first; and how old one is does not
+depend on a clock that can be set.
 """
 
 from __future__ import annotations
@@ -20,6 +21,13 @@ if TYPE_CHECKING:
 
 NAME: Final = re.compile(r"otsensor-\d{8}T\d{6}\.\d{6}Z-w(\d{1,3})\.pcapng")
 SECOND: Final = 1_000_000_000
+# Taken once, before workers are forked: one that is begun again after the clock was set goes by the time before
+SINCE_1970: Final = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+
+
+def steady() -> int:
+    """Return the time as of the clock when the sensor began, ns; setting the clock since does not move it."""
+    return SINCE_1970 + time.clock_gettime_ns(time.CLOCK_BOOTTIME)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -40,14 +48,14 @@ class RecordedFiles:
         self.settings = settings
         self.worker = worker
         self.share = settings.max_size // workers
-        self.files: list[tuple[pathlib.Path, int, int]] = []  # path, bytes, end in ns; the oldest first
+        self.files: list[tuple[pathlib.Path, int, int]] = []  # path, bytes, steady end in ns; the oldest first
         self.removed = 0
         for path in sorted(settings.folder.iterdir()):
             match = NAME.fullmatch(path.name)
             # Files of workers there are no more are the first one's.
             if match and (int(match[1]) == worker or (worker == 0 and int(match[1]) >= workers)):
                 status = path.stat()
-                self.files.append((path, status.st_size, status.st_mtime_ns))
+                self.files.append((path, status.st_size, min(status.st_mtime_ns, steady())))
 
     def open(self, first_time: int) -> tuple[int, pathlib.Path]:
         """Create the file for frames from `first_time` (ns) on; raises OSError."""
@@ -62,12 +70,13 @@ class RecordedFiles:
                 continue
         raise FileExistsError(f"no name is left for {stamp}")
 
-    def closed(self, path: pathlib.Path, size: int, end: int) -> None:
+    def closed(self, path: pathlib.Path, size: int) -> None:
         """Take a finished file in."""
-        self.files.append((path, size, end))
+        self.files.append((path, size, steady()))
 
-    def prune(self, growing: int, now: int) -> None:
+    def prune(self, growing: int) -> None:
         """Delete what is beyond size and age, beside a file that has `growing` bytes."""
+        now = steady()
         total = growing + sum(size for _, size, _ in self.files)
         while self.files and (total > self.share or now - self.files[0][2] > self.settings.max_age * SECOND):
             path, size, _ = self.files.pop(0)

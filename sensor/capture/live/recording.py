@@ -76,7 +76,7 @@ class Recording:
 
     def open(self, first: i64, interfaces: list[Interface]) -> None:
         """Begin a file."""
-        self.prune(first)
+        self.prune()
         self.handle, self.path = self.files.open(first)
         self.size, self.frames, self.first, self.last = 0, 0, first, first
         self.before = self.totals()
@@ -88,10 +88,10 @@ class Recording:
         self.names[self.source] = str(self.path)
         self.trouble = ""
 
-    def prune(self, now: i64) -> None:
+    def prune(self) -> None:
         """Let old files go."""
         try:
-            self.files.prune(self.settings.file_size, now)
+            self.files.prune(self.settings.file_size)
         except OSError as error:
             self.trouble = f"{error.filename}: {error.strerror}"
 
@@ -136,5 +136,5 @@ class Recording:
             self.trouble = f"{self.path}: {error.strerror}"
         os.close(self.handle)
         self.handle = -1
-        self.files.closed(self.path, self.size, self.last)
-        self.prune(self.last)
+        self.files.closed(self.path, self.size)
+        self.prune()
