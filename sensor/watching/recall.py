@@ -7,6 +7,7 @@ news again.
 from __future__ import annotations
 
 import ipaddress
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from sensor.behaviour.behaviour import Behaviour, ending
@@ -32,7 +33,7 @@ def recall(recording: Recording) -> int:
     """Fill inventory, registry and acquaintances from the store; return how many behaviours are remembered."""
     with Reader(recording.asked.db) as reader:
         recording.habits = reader.note(HABITS)
-        since = reader.newest() - MONTH_NS
+        since = min(reader.newest(), time.time_ns()) - MONTH_NS  # one time in the future must not age all others
         rows = list(reader.known(since, MAX_RECALLED))
         recall_assets(recording, reader, since)
     # Exact targets before the ranges that came of them, and clients in the order in which they came.

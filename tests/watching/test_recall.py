@@ -1,6 +1,8 @@
 """After a restart nothing that was known is news, and no regular client a newcomer."""
 
 import pathlib
+import sqlite3
+import time
 
 import pytest
 
@@ -116,6 +118,14 @@ def test_what_was_not_seen_for_a_month_is_forgotten(begin, monkeypatch):
     play(begin(), "modbus-polling.pcapng")
     monkeypatch.setattr("sensor.watching.recall.MONTH_NS", -1)
     assert begin().recalled == 0
+
+
+def test_one_time_in_the_future_makes_nothing_that_was_known_news(begin, tmp_path):
+    play(begin(), "modbus-polling.pcapng")
+    known = begin().recalled
+    with sqlite3.connect(tmp_path / "plant.db") as database:
+        database.execute("UPDATE behaviours SET last_time = ? WHERE rowid = 1", (time.time_ns() + 10**18,))
+    assert begin().recalled == known > 1
 
 
 def test_a_file_of_alerts_that_cannot_be_written_ends_nothing(tmp_path, known):
