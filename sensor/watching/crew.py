@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SILENT_SECONDS: Final = 10.0  # without a word, though a quiet ring has one each tenth of a second: it hangs
 SHORT_LIVED: Final = 10.0  # s: one that dies sooner is begun again later and later
 LONGEST_WAIT: Final = 30.0  # s
+GRACE_SECONDS: Final = 0.2  # for the end of a worker that has closed its channel, and once more when it is killed
 
 
 @dataclasses.dataclass(slots=True)
@@ -64,6 +65,7 @@ class Crew:
         self.hung = 0
         self.disbelieved = 0
         self.before: dict[str, int] = {}  # what workers that are no more have counted
+        self.left: list[int] = []  # processes that did not end though killed: the kernel holds them
         self.ending = False
 
     def begin(self, now: float) -> None:
@@ -147,15 +149,15 @@ class Crew:
         for _ in self.order.leave(member.number):
             pass
 
-    def lose(self, member: Member, now: float) -> None:
-        """A worker is gone: end what it followed, and begin another in its place."""
+    def lose(self, member: Member, now: float, grace: float = GRACE_SECONDS) -> None:
+        """A worker is gone: end what it followed, and begin another in its place. It is waited for twice `grace` s."""
         if member.inbox is None or member.mirror is None:
             return
         inbox, mirror = member.inbox, member.mirror
         self.selector.unregister(inbox.channel)
         inbox.channel.close()
         member.inbox = None
-        status = wait_for(member.pid)
+        status = self.end_of(member, grace)
         left = list(self.order.leave(member.number))
         for batch in left:
             self.hand_on(member, batch, now)
@@ -171,8 +173,21 @@ class Crew:
         member.due = now + member.wait
         self.say(f"worker {member.number} {status}; another takes its place" + later(member.wait), "error")
 
+    def end_of(self, member: Member, grace: float) -> str:
+        """Take the end of a worker that has closed its channel; say how it ended, or that it is left behind."""
+        code = wait_for(member.pid, grace)
+        if code is not None:
+            return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+        self.kill(member)
+        if wait_for(member.pid, grace) is not None:
+            return "had closed its channel and was killed"
+        self.left.append(member.pid)
+        self.say(f"worker {member.number} does not end though killed: process {member.pid} is left behind", "error")
+        return "is left behind"
+
     def look(self, now: float) -> None:
         """See whether a worker hangs; begin those that are due."""
+        self.left = [pid for pid in self.left if wait_for(pid, 0) is None]
         for member in self.members:
             if member.pid and now - member.heard > SILENT_SECONDS:
                 self.hung += 1
@@ -200,7 +215,8 @@ class Crew:
             self.play(time.monotonic())
         for member in left:
             self.kill(member)
-            self.lose(member, time.monotonic())
+        for member in left:
+            self.lose(member, time.monotonic(), GRACE_SECONDS / len(left))
 
     def kill(self, member: Member) -> None:
         """End a worker at once."""
@@ -257,18 +273,16 @@ def add_up(total: dict[str, int], counts: Mapping[str, int]) -> None:
         total[name] = total.get(name, 0) + count
 
 
-def wait_for(pid: int) -> str:
-    """Take the end of a process that has closed its channel; say how it ended."""
-    until = time.monotonic() + 0.2
-    while time.monotonic() < until:
+def wait_for(pid: int, seconds: float) -> int | None:
+    """Return how a process ended, waiting for at most so long; None: it has not."""
+    until = time.monotonic() + seconds
+    while True:
         done, status = os.waitpid(pid, os.WNOHANG)
         if done:
-            code = os.waitstatus_to_exitcode(status)
-            return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+            return os.waitstatus_to_exitcode(status)
+        if time.monotonic() >= until:
+            return None
         time.sleep(0.005)
-    os.kill(pid, signal.SIGKILL)
-    os.waitpid(pid, 0)
-    return "had closed its channel and was killed"
 
 
 def later(seconds: float) -> str:

@@ -196,3 +196,25 @@ def test_a_worker_that_will_not_end_is_not_waited_for(stage):
     made.crew.finish(0.3)
     assert time.monotonic() - began < 1
     assert made.pids() == [0]
+
+
+def test_workers_that_no_signal_ends_are_left_behind_named_and_taken_when_they_end(stage, monkeypatch):
+    def stays(_number, outgoing):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        outgoing.send(packed(Batch(1, [])))
+        time.sleep(60)
+
+    made = stage(stays, size=4)
+    made.until(lambda: made.crew.time == 1)
+    pids = made.pids()
+    began = time.monotonic()
+    with monkeypatch.context() as held:
+        held.setattr(module.os, "kill", lambda *_: None)  # as one that waits for a device takes no signal
+        made.crew.stop()
+        made.crew.finish(0.3)
+    assert time.monotonic() - began < 1
+    assert made.said == [f"worker {n} does not end though killed: process {pid} is left behind"
+                         for n, pid in enumerate(pids)]  # fmt: skip
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    made.until(lambda: not made.crew.left)
