@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 SILENT_SECONDS: Final = 10.0  # without a word, though a quiet ring has one each tenth of a second: it hangs
 SHORT_LIVED: Final = 10.0  # s: one that dies sooner is begun again later and later
 LONGEST_WAIT: Final = 30.0  # s
+NAMES: Final = {one.value: one.name for one in signal.Signals}  # those for real time have none, but for two
 GRACE_SECONDS: Final = 0.2  # for the end of a worker that has closed its channel, and once more when it is killed
 
 
@@ -177,7 +178,7 @@ class Crew:
         """Take the end of a worker that has closed its channel; say how it ended, or that it is left behind."""
         code = wait_for(member.pid, grace)
         if code is not None:
-            return f"ended with {code}" if code >= 0 else f"was ended by {signal.Signals(-code).name}"
+            return f"ended with {code}" if code >= 0 else f"was ended by {NAMES.get(-code, f'signal {-code}')}"
         self.kill(member)
         if wait_for(member.pid, grace) is not None:
             return "had closed its channel and was killed"

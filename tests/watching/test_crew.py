@@ -107,6 +107,14 @@ def test_a_worker_that_dies_again_and_again_is_begun_again_more_and_more_seldom(
     assert "ended with 3" in made.said[0]
 
 
+def test_a_worker_may_be_ended_by_a_signal_without_a_name(stage):
+    made = stage(steadily)
+    made.until(lambda: made.crew.time > 5)
+    os.kill(made.pids()[0], signal.SIGRTMIN + 1)
+    made.until(lambda: made.crew.died == 1)
+    assert "was ended by signal 35" in made.said[0]
+
+
 def test_a_worker_that_hangs_is_killed(stage, monkeypatch):
     monkeypatch.setattr(module, "SILENT_SECONDS", 0.3)
 
