@@ -6,9 +6,11 @@ The rule it lives by: only the sensor's own files change hands, and of folders o
 from __future__ import annotations
 
 import os
+import stat
 from typing import TYPE_CHECKING, Final
 
 from sensor.guard import account
+from sensor.guard.protection import GuardError
 from sensor.store.database import open_for_writing
 
 if TYPE_CHECKING:
@@ -38,13 +40,28 @@ def give_store(db: pathlib.Path, owner: Account) -> None:
 
 
 def give(paths: Iterable[pathlib.Path], owner: Account) -> None:
-    """Give files to a user, empty ones where there are none: who may not write the folder finds them there."""
+    """Give files to a user, empty ones where there are none: who may not write the folder finds them there.
+
+    Raises GuardError for what may be somebody else's: another name of a file elsewhere, or no file at all.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK  # a pipe is not waited with
     for path in paths:
-        handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, PRIVATE)
+        handle = os.open(path, flags, PRIVATE)
         try:
+            if not_to_give := unfit(os.fstat(handle), owner):
+                raise GuardError(f"user: {path}: {not_to_give}; it is not given to {owner.name}")
             os.fchown(handle, owner.uid, owner.gid)
         finally:
             os.close(handle)
+
+
+def unfit(status: os.stat_result, owner: Account) -> str:
+    """Say why a file may not change hands; "": it may, as what is its user's already does not."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is no regular file; expected one, or none yet"
+    if status.st_nlink > 1 and status.st_uid != owner.uid:
+        return f"has {status.st_nlink} names (hard links), and may be somebody else's file; expected one name"
+    return ""
 
 
 def give_folder(folder: pathlib.Path, owner: Account) -> None:
