@@ -22,7 +22,7 @@ class AlertLines:
         self.files = files
         self.observer = observer
         self.written = 0
-        self._out = path.open("ab")
+        self._out = path.open("ab")  # to whatever end the file has by then: it may be truncated while it is open
 
     def write(self, alerts: Iterable[Alert]) -> None:
         """Append one line for each alert's present revision."""

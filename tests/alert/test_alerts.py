@@ -1,5 +1,7 @@
 """One alert for each cause, told at 1, 10, 100 ..., with its evidence, as a document that stands for itself."""
 
+import os
+
 import orjson
 import pytest
 from hypothesis import given
@@ -231,6 +233,18 @@ def test_each_revision_is_a_line_of_its_own(detector, tmp_path):
     assert [get(one, "event.sequence") for one in found] == [1, 2]
     assert len({get(one, "event.id") for one in found}) == 2
     assert len({get(one, "ot.alert.id") for one in found}) == 1
+
+
+def test_a_file_that_is_copied_and_truncated_goes_on_from_its_beginning(detector, tmp_path):
+    path, book, of = tmp_path / "alerts.json", AlertBook(), behaviour()
+    with AlertLines(path, ["a.pcap"]) as lines:
+        for n in range(9):
+            lines.write(book.take(detector.see(finding(of, frame=n + 1))))
+        before = path.read_bytes()
+        os.truncate(path, 0)  # as logrotate does; who writes at an offset of its own would leave a hole
+        lines.write(book.take(detector.see(finding(of, frame=10))))
+    found = [[orjson.loads(line) for line in part.splitlines()] for part in (before, path.read_bytes())]
+    assert [[get(one, "event.sequence") for one in part] for part in found] == [[1], [2]]
 
 
 def test_an_alert_names_its_flow_as_other_tools_do(detector):
