@@ -20,7 +20,7 @@ from sensor.ship import kinds
 from sensor.ship.destination import LEVELS, MESSAGE, STREAMS, Destination, Filter, Settings, SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from sensor.keys.problems import Problems
 
@@ -137,3 +137,9 @@ def secret(settings: Settings, name: str) -> str | None:
             raise SettingsError(f"{settings.where}: the environment variable {variable} is not set")
         return found
     return None
+
+
+def variables(destinations: Iterable[Settings]) -> list[str]:
+    """Return the environment variables that hold secrets of destinations."""
+    given = (value for one in destinations for name, value in one.values.items() if name.endswith("_env"))
+    return [value for value in given if value is not None]

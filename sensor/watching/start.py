@@ -17,11 +17,13 @@ from sensor.config import ConfigError
 from sensor.detect.ruleset import default_rules
 from sensor.guard import mute, policy, spanport
 from sensor.guard.confine import confine
+from sensor.guard.erase import erase
 from sensor.guard.health.endpoint import open_listener
 from sensor.guard.notify import Notify
 from sensor.ship.beside import Beside, files_read, folders_written
 from sensor.ship.claim import WATCH, claim
 from sensor.ship.ends import reached
+from sensor.ship.settings import variables
 from sensor.watching import ownership
 from sensor.watching.duties import Duties
 from sensor.watching.parts import Recording
@@ -61,6 +63,7 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         listener = open_management(asked)
         beside = ship_beside(asked, user)
         undo.callback(beside.stop)
+        erase(variables(asked.config.destinations))  # the shipper has its own; workers must find none
         recording = Recording(asked, known)
         undo.callback(recording.store.close)
         showing.scene.protections = confine(recorder_policy(asked, user))

@@ -11,6 +11,7 @@ import time
 import pytest
 
 from sensor.ship.claim import claim
+from tests.guard.memory import holds
 from tests.watching import span_kit
 
 if why := span_kit.why_not():
@@ -86,3 +87,18 @@ def test_a_shipper_that_nothing_keeps_alive_is_an_alert_and_the_watch_goes_on(wa
     watch.until(lambda: "shipper ended (the shipper): its keeper has ended (-9)" in watch.said())
     watch.until(lambda: any(row["rule"] == "sensor-blind" for row in watch.rows("alerts")))
     assert watch.end()[0] == 0
+
+
+def test_a_secret_in_the_environment_is_the_shippers_alone(span, monkeypatch):
+    secret = "d2hzZWMgb2YgYSB0ZXN0IHdlYmhvb2s"
+    monkeypatch.setenv("HOOK_SECRET", secret)
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="otsensor-watch-"))
+    hook = "destinations: [{type: webhook, url: 'https://127.0.0.1:9/', secret_env: HOOK_SECRET}]\n"
+    (folder / "otsensor.yml").write_text(hook)
+    watch = span_kit.Watch(span, "--config", str(folder / "otsensor.yml"), folder=folder).listening()
+    workers = watch.workers()
+    (keeper,) = {*span_kit.children(watch.process.pid)} - {*workers}
+    having = [pid for pid in (keeper, watch.process.pid, *workers) if holds(pid, secret.encode())]
+    assert having == [keeper]
+    assert watch.end()[0] == 0
+    watch.close()
