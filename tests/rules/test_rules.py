@@ -76,6 +76,10 @@ def test_every_rule_names_a_place_in_its_sentence():
     assert all(name in WORDS or name in vocabulary() for rule in ALERTING for name in slots(rule.sentence))
 
 
+def test_a_sentence_is_true_of_a_span_port_as_of_a_capture():
+    assert [rule.name for rule in ALERTING if re.search(r"\b(capture|file|recording)\b", rule.sentence)] == []
+
+
 def test_every_concern_has_its_rule():
     rules = [rule for rule in ALERTING if rule.category == "health"]
     caught = {kind: [r.name for r in rules if r.test({"ot.health.kind": kind})] for kind in CONCERNS}
