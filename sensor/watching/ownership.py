@@ -34,9 +34,13 @@ def to_become(name: str, folder: pathlib.Path) -> Account:
 
 
 def give_store(db: pathlib.Path, owner: Account) -> None:
-    """Make a store where there is none, and give its files to its user; raises StoreError and OSError."""
+    """Make a store where there is none, and give its files to its user; raises GuardError, StoreError and OSError."""
+    files = [db.with_name(db.name + suffix) for suffix in SUFFIXES]
+    for path in files:
+        if os.path.lexists(path):
+            refuse(path, path.lstat(), owner)  # before SQLite, which as root would write to whatever lies there
     open_for_writing(db).close()
-    give((db.with_name(db.name + suffix) for suffix in SUFFIXES), owner)
+    give(files, owner)
 
 
 def give(paths: Iterable[pathlib.Path], owner: Account) -> None:
@@ -48,11 +52,16 @@ def give(paths: Iterable[pathlib.Path], owner: Account) -> None:
     for path in paths:
         handle = os.open(path, flags, PRIVATE)
         try:
-            if not_to_give := unfit(os.fstat(handle), owner):
-                raise GuardError(f"user: {path}: {not_to_give}; it is not given to {owner.name}")
+            refuse(path, os.fstat(handle), owner)
             os.fchown(handle, owner.uid, owner.gid)
         finally:
             os.close(handle)
+
+
+def refuse(path: pathlib.Path, status: os.stat_result, owner: Account) -> None:
+    """Raise GuardError for what may not change hands."""
+    if not_to_give := unfit(status, owner):
+        raise GuardError(f"user: {path}: {not_to_give}; it is not given to {owner.name}")
 
 
 def unfit(status: os.stat_result, owner: Account) -> str:

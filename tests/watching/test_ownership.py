@@ -46,6 +46,18 @@ def test_a_copy_by_links_of_what_the_user_has_already_ends_no_watch(folder):
     assert owner(folder / "plant.db") == NOBODY.uid
 
 
+@pytest.mark.parametrize("suffix", ownership.SUFFIXES)
+@pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to])
+def test_nothing_is_written_to_what_a_store_only_seems_to_have(folder, suffix, link):
+    kept = b"" if suffix == "" else b"somebody else's" * 2_000  # SQLite takes an empty file for a new store
+    (folder / "secret").write_bytes(kept)
+    link(folder / f"plant.db{suffix}", folder / "secret")
+    with pytest.raises(GuardError, match="it is not given to"):
+        ownership.give_store(folder / "plant.db", NOBODY)
+    assert (owner(folder / "secret"), (folder / "secret").read_bytes()) == (0, kept)
+    assert (folder / "plant.db").exists() == (suffix == "")
+
+
 def test_what_is_no_file_is_not_given_nor_waited_with(folder):
     os.mkfifo(folder / "pipe")
     os.mknod(folder / "device", 0o600 | 0o020000, os.makedev(1, 7))
