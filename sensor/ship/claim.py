@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import stat
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from sensor.store.database import StoreError
@@ -25,15 +26,13 @@ class Role(NamedTuple):
 
 SHIPPER: Final = Role("shipper", "is being shipped")
 WATCH: Final = Role("watch", "is being watched into")
+OWN: Final = "a file of its own that can be written"
 
 
 def claim(path: pathlib.Path, role: Role = SHIPPER) -> io.TextIOWrapper:
     """Claim a store for as long as the file returned is open; raise StoreError when somebody else has."""
     beside = path.with_name(f"{path.name}-{role.name}")  # never the store itself: closing it would end SQLite's locks
-    try:
-        held = beside.open("a+", encoding="ascii", errors="replace")
-    except OSError as error:
-        raise StoreError(beside, error.strerror or str(error), "a file that can be written") from None
+    held = opened(beside)
     try:
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
@@ -45,3 +44,16 @@ def claim(path: pathlib.Path, role: Role = SHIPPER) -> io.TextIOWrapper:
     held.write(f"{os.getpid()}\n")
     held.flush()
     return held
+
+
+def opened(path: pathlib.Path) -> io.TextIOWrapper:
+    """Open the file of a claim; raise StoreError for a link: what it is to would be truncated, by root even."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        raise StoreError(path, error.strerror or str(error), OWN) from None
+    status = os.fstat(handle)
+    if not stat.S_ISREG(status.st_mode) or status.st_nlink > 1:
+        os.close(handle)
+        raise StoreError(path, "is no regular file, or has other names (hard links)", OWN)
+    return os.fdopen(handle, "a+", encoding="ascii", errors="replace")

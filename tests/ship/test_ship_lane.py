@@ -277,6 +277,22 @@ def test_a_store_is_shipped_by_one_process_at_a_time(path, config):
     claim(path).close()
 
 
+@pytest.mark.parametrize("link", [pathlib.Path.hardlink_to, pathlib.Path.symlink_to])
+def test_a_claim_writes_to_no_file_that_has_another_name(tmp_path, link):
+    other = tmp_path / "somebody-elses"
+    other.write_text("kept")
+    link(tmp_path / "plant.db-shipper", other)
+    with pytest.raises(StoreError, match=r"plant.db-shipper: .*links.*; expected a file of its own"):
+        claim(tmp_path / "plant.db")
+    assert other.read_text() == "kept"
+
+
+def test_a_claim_is_made_in_no_pipe(tmp_path):
+    os.mkfifo(tmp_path / "plant.db-shipper")
+    with pytest.raises(StoreError, match=r"is no regular file"):
+        claim(tmp_path / "plant.db")
+
+
 def test_beside_a_reading_everything_is_shipped_at_its_end(pcaps, tmp_path, config):
     reading = ("read", pcaps / "plant.pcapng", "--db", tmp_path / "p.db", "--config", config, "--ship", "--quiet")
     assert finished(otsensor(*reading)) == (0, "", "")
