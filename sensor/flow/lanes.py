@@ -143,7 +143,7 @@ class Lanes:
     def is_crowded(self) -> bool:
         """Say whether two more endpoints find no room, and enough frames have come to pay for looking at all."""
         full = self.counts.endpoints + 2 > MAX_ENDPOINTS
-        return full and self.counts.frames - self.cleared_at >= MAX_ENDPOINTS
+        return full and self.counts.frames - self.cleared_at >= MAX_ENDPOINTS // 4
 
     def make_room(self) -> list[Endpoint]:
         """Forget the endpoints that have no open flow and that nobody keeps; return them."""
