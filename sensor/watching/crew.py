@@ -159,13 +159,12 @@ class Crew:
         inbox.channel.close()
         member.inbox = None
         status = self.end_of(member, grace)
-        left = list(self.order.leave(member.number))
-        for batch in left:
-            self.hand_on(member, batch, now)
+        member.pid = 0  # from here on the number may be another process's
+        self.play_rest(member, now)
         mirror.lost()
         add_up(self.before, mirror.counts)
         member.taps, member.states = mirror.taps or member.taps, mirror.states or member.states
-        member.pid, member.mirror = 0, None
+        member.mirror = None
         if self.ending:
             return
         self.died += 1
@@ -173,6 +172,13 @@ class Crew:
         member.wait = min(max(1.0, 2 * member.wait), LONGEST_WAIT) if now - member.began < SHORT_LIVED else 0.0
         member.due = now + member.wait
         self.say(f"worker {member.number} {status}; another takes its place" + later(member.wait), "error")
+
+    def play_rest(self, member: Member, now: float) -> None:
+        """Hand on what a worker that is gone has told, as long as it is believed."""
+        disbelieved = self.disbelieved
+        for batch in list(self.order.leave(member.number)):
+            if self.disbelieved == disbelieved:
+                self.hand_on(member, batch, now)
 
     def end_of(self, member: Member, grace: float) -> str:
         """Take the end of a worker that has closed its channel; say how it ended, or that it is left behind."""

@@ -9,7 +9,7 @@ import pytest
 
 from sensor.behaviour.finding import Findings
 from sensor.handover.mirror import Mirror
-from sensor.handover.records import Batch, End, Pulse, packed
+from sensor.handover.records import Batch, End, Left, Pulse, packed
 from sensor.handover.registry import Registry
 from sensor.protocols import discovery
 from sensor.watching import crew as module
@@ -141,6 +141,18 @@ def test_of_a_worker_that_is_not_believed_nothing_more_is_played(stage):
 
     made = stage(lie)
     made.until(lambda: made.crew.died == 1)
+    assert made.crew.disbelieved == 1
+    assert [text for text in made.said if "not believed" in text] == [made.said[0]]
+
+
+def test_a_worker_that_lies_and_is_gone_ends_nothing_else(stage):
+    def lie(_number, outgoing):
+        for _ in range(2):
+            outgoing.send(packed(Batch(1, [Left(12_345)])))
+
+    made = stage(lie)
+    time.sleep(0.5)  # it has ended before it is heard
+    made.until(lambda: made.crew.died == 1)  # and is not killed by a number that was given back
     assert made.crew.disbelieved == 1
     assert [text for text in made.said if "not believed" in text] == [made.said[0]]
 
