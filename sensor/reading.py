@@ -16,7 +16,7 @@ from sensor.config import Config
 from sensor.detect.context import InventoryContext
 from sensor.detect.detector import Detector
 from sensor.detect.ruleset import RuleSet, default_rules
-from sensor.guard.health.span import SpanQuality
+from sensor.guard.health.span import TABLES_AFTER, SpanQuality
 from sensor.inventory.inventory import Inventory
 from sensor.pipeline import Line
 from sensor.protocols import discovery
@@ -135,7 +135,8 @@ class Reading:
         self.quality.hear(line.pulse())
         sources = self.captures.sources
         lost = {f"kernel_drops.{pathlib.Path(one.path).name}": int(one.drops) for one in sources if one.drops}
-        for concern in self.quality.judge(line.time, lost, last=last):
+        full = {name: count for name, count in self.recorder.counts().items() if name in TABLES_AFTER}
+        for concern in self.quality.judge(line.time, lost | full, last=last):
             self.concerns[concern.identity] = concern
             self.recorder.health(concern)
 

@@ -14,7 +14,7 @@ from sensor.detect.fields import BLINDING
 from sensor.guard.health import habits
 from sensor.guard.health.endpoint import Endpoint
 from sensor.guard.health.prometheus import exposition
-from sensor.guard.health.span import SpanQuality
+from sensor.guard.health.span import TABLES_AFTER, SpanQuality
 from sensor.store.database import StoreError
 from sensor.watching.parts import load_rules
 from sensor.watching.recall import HABITS
@@ -55,7 +55,7 @@ class Duties:
         self.health_at = 0
         self.judged_at = 0
         self.quality = SpanQuality(self.config.health)
-        habits.recall(self.quality, recording.habits)
+        habits.recall(self.quality, recording.habits, self.span())
         self.habits_at = 0
         self.counted: dict[str, int] = {}  # a second ago
         self.endpoint = Endpoint(listener, self.metrics, self.blindness) if listener is not None else None
@@ -110,7 +110,13 @@ class Duties:
         """Note now and then what is usual on the span: the next watch is to miss who falls silent in between."""
         if abs(self.time - self.habits_at) >= HABITS_NS:
             self.habits_at = self.time
-            self.recording.store.note(HABITS, habits.told(self.quality))
+            self.recording.store.note(HABITS, habits.told(self.quality, self.span()))
+
+    def span(self) -> str:
+        """Return what makes other habits where it is changed: what is listened to, what it is called, how it is judged."""
+        asked, config = self.recording.asked, self.config
+        places = [(name, *config.place(name)) for name in asked.interfaces]
+        return repr((places, config.watch.filter, config.health.window))
 
     def show(self, crew: Crew) -> None:
         """Show how it goes, to whoever looks or asks."""
@@ -139,7 +145,8 @@ class Duties:
         if abs(self.time - self.judged_at) < JUDGED_NS:
             return
         self.judged_at = self.time
-        lost = {name: count for name, count in self.counts(crew).items() if name.startswith(LOSSES)}
+        counts = self.counts(crew).items()
+        lost = {name: count for name, count in counts if name.startswith(LOSSES) or name in TABLES_AFTER}
         trouble, states = self.recording.store.trouble, self.showing.states
         shipper = self.beside.trouble if self.beside is not None else ""
         for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble, shipper):
@@ -202,7 +209,7 @@ class Duties:
         self.measure(crew)
         self.showing.second(crew, self.counts(crew), self.beside)
         try:
-            recording.store.note(HABITS, habits.told(self.quality))
+            recording.store.note(HABITS, habits.told(self.quality, self.span()))
             counts, states = self.counts(crew), self.showing.states
             recording.recorder.end(recording.registry.behaviours, recording.sources, counts, states)
             recording.store.close()

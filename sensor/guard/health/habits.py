@@ -1,7 +1,7 @@
 """What is usual on a span, kept over a restart: whoever falls silent while nobody listens is missed all the same.
 
 The rule it lives by: only what had become regular is kept, and of times only how long they lasted, for steady time
-begins anew: the silence of before goes on where the watch begins again.
+begins anew: the silence of before goes on where the watch begins again. A span that is another now has no habits yet.
 """
 
 from __future__ import annotations
@@ -35,17 +35,18 @@ class Habit(msgspec.Struct, array_like=True):
 class Habits(msgspec.Struct):
     """Everything that is usual."""
 
+    span: str  # of what: a span that is called, filtered or judged otherwise is another
     networks: Annotated[list[Habit], msgspec.Meta(max_length=MAX_KNOWN)]
     talkers: Annotated[list[Habit], msgspec.Meta(max_length=MAX_KNOWN)]
     windows: Annotated[list[Long], msgspec.Meta(max_length=REMEMBERED)]  # frames of each
 
 
-def told(quality: SpanQuality) -> str:
-    """Return what is usual, as text."""
+def told(quality: SpanQuality, span: str) -> str:
+    """Return what is usual on a span, as text."""
     now = quality.sound
     networks = [habit(place, "", one, now) for place, one in quality.networks.known.items()]
     talkers = [habit(place, address, one, now) for (place, address), one in quality.talkers.known.items()]
-    return msgspec.json.encode(Habits(networks, talkers, list(quality.usual.windows))).decode()
+    return msgspec.json.encode(Habits(span, networks, talkers, list(quality.usual.windows))).decode()
 
 
 def habit(place: Place, address: str, rhythm: Rhythm, now: int) -> Habit:
@@ -53,11 +54,13 @@ def habit(place: Place, address: str, rhythm: Rhythm, now: int) -> Habit:
     return Habit(place, address, rhythm.last - rhythm.first, now - rhythm.last, rhythm.longest, rhythm.usual)
 
 
-def recall(quality: SpanQuality, text: str) -> bool:
-    """Take what was usual before a quality that begins; return whether there was anything that can be read."""
+def recall(quality: SpanQuality, text: str, span: str) -> bool:
+    """Take what was usual before a quality that begins; return whether there was anything, and of the same span."""
     try:
         habits = msgspec.json.decode(text, type=Habits)
     except (msgspec.DecodeError, RecursionError):
+        return False
+    if habits.span != span:
         return False
     quality.networks.known = {one.place: rhythm(one) for one in habits.networks}
     quality.talkers.known = {(one.place, one.address): rhythm(one) for one in habits.talkers}

@@ -33,6 +33,7 @@ TABLES: Final = (
     "flows_evicted", "endpoints_overflowed", "networks_overflowed", "held_refused", "talkers_left_out", "pairs_refused",
     "behaviours_refused", "operations_refused", "fragments_evicted",
 )  # fmt: skip
+TABLES_AFTER: Final = ("networks_refused", "assets_refused", "acquaintances_refused")  # not the line's: told with drops
 STATES: Final = ("up", "down", "gone")  # of an interface; what else has a state is none
 CLOCK: Final = ("time_resets", "time_leaps")
 
@@ -102,7 +103,7 @@ class SpanQuality:
     ) -> list[Concern]:
         """Judge at this capture time; some seconds apart.
 
-        `drops`: counters of what was dropped, by name; `interfaces`: "up", "down" or "gone" by name; `restarts`: of
+        `drops`: counters of what was dropped, or found a table full, by name; `interfaces`: "up", "down" or "gone" by name; `restarts`: of
         each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive.
         `last`: nothing follows, so the window ends now.
         """
@@ -147,8 +148,8 @@ class SpanQuality:
         """Take counters that only grow, but for those of a worker that began anew."""
         for before, after, prefix in ((self.dropped, drops, "drops "), (self.restarted, restarts, "restarts ")):
             for name, count in after.items():
-                known = before.get(name, 0)
-                self.window[prefix + name] = self.window.get(prefix + name, 0) + max(count - known, 0)
+                whole = name if name in TABLES_AFTER else prefix + name
+                self.window[whole] = self.window.get(whole, 0) + max(count - before.get(name, 0), 0)
                 before[name] = count
 
     # --- What is judged at every look -----------------------------------------------------------------
@@ -186,7 +187,7 @@ class SpanQuality:
         """Judge what has grown in the window."""
         yield from self.shares.judge()
         yield from self.lost()
-        for name in TABLES:
+        for name in (*TABLES, *TABLES_AFTER):
             count = self.window.get(name, 0)
             yield Verdict("table_full", name, count > 0, f"{count:,} found no room", "room for all there is")
         clock = sum(self.window.get(name, 0) for name in (CLOCK if self.live else CLOCK[:1]))

@@ -20,7 +20,7 @@ def before(talkers=(PUMP, VALVE), windows=90):
 def after(span):
     """The same span, watched anew."""
     again = Span(known_after=HOUR // SECOND)
-    assert habits.recall(again.quality, habits.told(span.quality))
+    assert habits.recall(again.quality, habits.told(span.quality, "span0"), "span0")
     return again
 
 
@@ -52,6 +52,12 @@ def test_traffic_that_is_less_after_a_restart_has_fallen():
     assert ("traffic_fallen", False) in kinds(again.told)
 
 
+def test_another_span_has_other_habits():
+    again = Span()
+    assert not habits.recall(again.quality, habits.told(before().quality, "span0 of north"), "span0 of south")
+    assert again.quality.talkers.known == {}
+
+
 def test_who_was_not_regular_yet_is_not_kept():
     again = after(before(windows=20))
     again.run(20, [VALVE])
@@ -59,10 +65,11 @@ def test_who_was_not_regular_yet_is_not_kept():
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", "null", '{"networks": [[1]], "talkers": [], "windows": []}',
-                                  '{"networks": [], "talkers": [], "windows": [-1]}', "[" * 100_000])  # fmt: skip
+                                  '{"span": "span0", "networks": [], "talkers": [], "windows": [-1]}',
+                                  "[" * 100_000])  # fmt: skip
 def test_what_is_no_note_of_habits_changes_nothing(text):
     span = Span()
-    assert not habits.recall(span.quality, text)
+    assert not habits.recall(span.quality, text, "span0")
     assert (span.quality.networks.known, span.quality.talkers.known) == ({}, {})
 
 
@@ -72,6 +79,6 @@ def test_whatever_a_note_says_it_comes_back_as_it_was(windows, silent, heard):
     span.quality.sound = silent
     span.quality.usual.windows.extend(windows)
     span.quality.talkers.known[PUMP] = habits.rhythm(habits.Habit(*PUMP, heard, 0, 7 * SECOND, 5 * SECOND))
-    note = habits.told(span.quality)
-    assert habits.recall(again.quality, note)
-    assert habits.told(again.quality) == note
+    note = habits.told(span.quality, "span0")
+    assert habits.recall(again.quality, note, "span0")
+    assert habits.told(again.quality, "span0") == note
