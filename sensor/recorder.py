@@ -127,7 +127,7 @@ class Recorder(Findings):
     def tick(self, time: int) -> None:
         """Capture time has gone on to `time` (ns)."""
         self.tell(self.book.quiet(time))
-        for asset in self.inventory.passers_by(time):
+        for asset in self.inventory.make_room(time):
             self.forget(asset)
         self.store.tick(time)
 

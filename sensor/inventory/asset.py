@@ -49,6 +49,7 @@ class Asset:
     units: dict[tuple[str, str], None] = dataclasses.field(default_factory=dict)  # (protocol, unit) that answered
     as_client: list[Behaviour] = dataclasses.field(default_factory=list)
     as_server: list[Behaviour] = dataclasses.field(default_factory=list)
+    answered: bool = False  # it has taken part in a conversation that goes both ways
     sought: int = 0  # conversations it opened that nobody answered
     facts_refused: int = 0
 
@@ -66,8 +67,12 @@ class Asset:
 
     def passed_by(self) -> bool:
         """Say whether nobody ever answered it, and it has answered nobody: a forged address, or a scan's."""
+        return not (self.answered or self.serves or self.uses or self.matters())
+
+    def matters(self) -> bool:
+        """Say whether it has a name, has said what it is, or speaks a protocol of the plant."""
         said = any(fact.source != "oui" for fact in self.facts.values())
-        return not (said or self.name or self.serves or self.uses or self.as_client or self.as_server)
+        return bool(said or self.name or self.as_client or self.as_server)
 
     def learn(self, fact: Fact) -> bool:
         """Keep a fact, or its repetition; return whether it is new."""

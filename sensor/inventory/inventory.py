@@ -2,11 +2,12 @@
 
 The rule it lives by: an asset comes from traffic alone and is bounded in number; group addresses are nobody. Assets
 follow endpoints: two addresses of one network card stay two assets that name the same MAC. When the table is full, who
-only passed by makes room.
+only passed by makes room, and where those are few, whoever was not heard for longest and does not matter to the plant.
 """
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from sensor.contract import ACCEPTED, UNSOLICITED
@@ -25,6 +26,8 @@ MAX_ASSETS: Final = 65_536  # a /16 swept by a scan
 Address: TypeAlias = tuple[int, bytes]  # number of the network, address on it
 ROUTER_ADDRESSES: Final = 5  # so many IP addresses behind one MAC: it forwards for others
 MINUTE: Final = 60_000_000_000  # ns
+HOUR: Final = 60 * MINUTE
+LEAST_ROOM: Final = MAX_ASSETS // 8  # assets: whoever floods the table with what looks alive has to go on for it
 TRANSPORTS: Final = {1: "icmp", 6: "tcp", 17: "udp", 58: "icmpv6"}
 
 
@@ -39,7 +42,8 @@ class Inventory:
         self.behind: dict[bytes, set[Address]] = {}  # MAC to the IP addresses seen with it
         self.refused = 0
         self.forgotten = 0
-        self.cleared_at = 0  # capture time, ns, when room was made last
+        self.cleared_at = -HOUR  # capture time, ns, when room was made last
+        self.crowded = False  # half full, or full within the last hour
 
     @property
     def assets(self) -> Collection[Asset]:
@@ -69,12 +73,20 @@ class Inventory:
         self.by_address[address_of(endpoint)] = asset
         return asset
 
-    def passers_by(self, time: int) -> list[Asset]:
-        """Return who may make room, where the table is full; asked once a minute, for it looks at everybody."""
-        if len(self.by_address) < MAX_ASSETS or 0 <= time - self.cleared_at < MINUTE:
+    def make_room(self, time: int) -> list[Asset]:
+        """Return who is to be forgotten at a capture time, ns: at most once a minute, for it looks at everybody."""
+        since = time - self.cleared_at
+        self.crowded = len(self.by_address) > MAX_ASSETS // 2 or 0 <= since < HOUR
+        if len(self.by_address) < MAX_ASSETS or 0 <= since < MINUTE:
             return []
         self.cleared_at = time
-        return [asset for asset in self.assets if asset.passed_by()]
+        passing = [asset for asset in self.assets if asset.passed_by()]
+        return passing if len(passing) >= LEAST_ROOM else passing + self.least_heard(LEAST_ROOM - len(passing))
+
+    def least_heard(self, most: int) -> list[Asset]:
+        """Return those not heard for longest, of the ones that do not matter to the plant and did not just pass by."""
+        others = [asset for asset in self.assets if not (asset.passed_by() or asset.matters())]
+        return heapq.nsmallest(most, others, key=lambda asset: asset.last_time)
 
     def forget(self, asset: Asset) -> None:
         """Take an asset out of the table."""
@@ -103,9 +115,11 @@ class Inventory:
 
     def answered(self, talk: Conversation) -> None:
         """A conversation goes both ways: its answerer has sent."""
-        answerer = self.known(talk.answerer)
+        opener, answerer = self.known(talk.opener), self.known(talk.answerer)
+        if opener is not None:
+            opener.answered = True
         if answerer is not None:
-            answerer.heard = True
+            answerer.answered = answerer.heard = True
             self.see_mac(answerer)
 
     def closed(self, talk: Conversation, time: int, *, answered: bool) -> None:

@@ -90,7 +90,7 @@ HEALTH = {
     "alerts_open": "Alerts open",
     "alerts_closed_for_room": "Alerts closed because too many were open",
     "assets_refused": "Machines that found the table full",
-    "assets_forgotten": "Machines that had passed by and made room for others",
+    "assets_forgotten": "Machines that made room for others, whoever had only passed by first",
     "messages_kept": "Findings kept as documents of their own",
     "messages_repeated": "Findings that were not: the same behaviour had its share of the hour",
     "messages_over_budget": "Findings that were not: the day's volume was used up",
@@ -154,6 +154,7 @@ WATCHING = {
         for table in EXPENDABLE
     },
     "alert_lines_failed": "Times the file of alerts could not be written; the store has them",
+    "assets_left_at_end": "Machines that could not be written once more in the time an end may take",
     "behaviours_left_at_end": "Behaviours whose last minute's counts could not be written in the time an end may take",
     "scrapes_answered": "Requests of Prometheus that were answered",
     "scrapes_refused": "Requests on its address that were none, or none of ours",

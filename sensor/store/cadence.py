@@ -67,6 +67,11 @@ class Cadence:
         self.told[subject] = Told(now, meaning, count)
         self.waiting.pop(subject, None)
 
+    def forget(self, subject: str) -> None:
+        """Forget a subject that is no more."""
+        self.told.pop(subject, None)
+        self.waiting.pop(subject, None)
+
     def ripe(self, now: int) -> Iterator[str]:
         """Yield, once a minute, those that have waited and may be told now as they stand in the store."""
         if abs(now - self._looked) < MINUTE:

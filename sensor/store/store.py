@@ -15,6 +15,7 @@ from sensor.alert.alert import Alert
 from sensor.behaviour.behaviour import Behaviour
 from sensor.capture.source import Source
 from sensor.contract import Conversation
+from sensor.flow.clock import DISORDER
 from sensor.detect.concern import Concern
 from sensor.detect.event import ExchangeSighting
 from sensor.flow.flow import Flow
@@ -88,6 +89,14 @@ class Store:
             self._put("assets", (identity, UNTOLD, *row[2:]))
         for fact in asset.facts.values():
             self._put("facts", rows.fact(fact, identity, self._file(fact.capture)))
+        self._commit_when_full()
+
+    def forget(self, asset: Asset) -> None:
+        """Delete an asset with its facts, unless somebody has yet to ship it."""
+        identity = asset.identity()
+        self._assets.forget(identity)
+        for statement in ("assets_gone", "facts_gone"):
+            self._put(statement, (identity,))
         self._commit_when_full()
 
     def _asset_is_told(self, identity: str, digest: str, known: str | None, heard: int, *, tell: bool) -> bool:
@@ -167,15 +176,19 @@ class Store:
         self._commit_when_full()
 
     def note(self, name: str, text: str) -> None:
-        """Write a note to whoever opens the store next; it replaces the one of that name."""
-        self._put("meta", (name, text))
+        """Write a note to whoever opens the store next; it replaces the one of that name, also one that waits."""
+        waiting = self._pending.get("meta", [])
+        kept = [note for note in waiting if note[0] != name]
+        self._pending["meta"] = [*kept, (name, text)]
+        self._waiting += 1 + len(kept) - len(waiting)
 
     # --- Batches --------------------------------------------------------------------------------------
 
     def tick(self, time: int) -> None:
         """Capture time has gone on: write what has waited for a second."""
-        self._time = max(self._time, time)
-        if time - self._committed_at >= BATCH_NS:
+        # Earlier by a little is disorder; by more, the clock was set: one time that leapt ahead must not stay.
+        self._time = max(self._time, time) if self._time - time <= DISORDER else time
+        if abs(time - self._committed_at) >= BATCH_NS:
             self._committed_at = time
             self._tell_what_is_ripe()
             self.commit()
@@ -318,6 +331,8 @@ def statements(declared: Iterable[Table]) -> dict[str, str]:
     parts = {
         "assets_seen": "UPDATE assets SET first_time = min(first_time, ?), last_time = max(last_time, ?) WHERE id = ?",
         "assets_told": "UPDATE assets SET sequence = ? WHERE id = ?",
+        "assets_gone": "DELETE FROM assets WHERE id = ? AND sequence <= (SELECT coalesce(min(sequence), 1 << 62) FROM cursors)",
+        "facts_gone": "DELETE FROM facts WHERE asset = ?1 AND NOT EXISTS (SELECT 1 FROM assets WHERE id = ?1)",
         "behaviours_told": "UPDATE behaviours SET sequence = ? WHERE id = ? AND run = ?",
     }
     return {table.name: table.insert() for table in declared} | parts

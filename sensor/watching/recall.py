@@ -46,8 +46,10 @@ def recall_assets(recording: Recording, reader: Reader, since: int) -> None:
     """Remember the machines heard since a time, with what is known of them."""
     inventory, known = recording.inventory, {}
     for row in reader.rows("assets"):
+        if row["last_time"] < since:  # nor does its network take room
+            continue
         endpoint = endpoint_of(recording.registry, row, row["address"])
-        asset = inventory.asset(endpoint, row["first_time"]) if row["last_time"] >= since and endpoint else None
+        asset = inventory.asset(endpoint, row["first_time"]) if endpoint else None
         if asset is None:
             continue
         known[row["id"]] = asset

@@ -79,9 +79,14 @@ class WatchRecorder(Recorder):
         super().answered(talk)
 
     def forget(self, asset: Asset) -> None:
-        """Let an asset make room for others; heard again, it is shown again."""
+        """Let an asset make room for others, in the store as well: a flood must not fill the disk."""
         self.known.discard(address_of(asset.endpoint))
-        super().forget(asset)
+        self.store.forget(asset)
+        self.inventory.forget(asset)
+
+    def written_off(self, asset: Asset) -> bool:
+        """Say whether an asset is not worth a row: in a flood of forged addresses, whoever only passes by."""
+        return self.inventory.crowded and asset.passed_by()
 
     def tell(self, alerts: list[Alert]) -> None:
         """Write new revisions of alerts."""
@@ -99,7 +104,7 @@ class WatchRecorder(Recorder):
         for end in self.ends:
             asset = self.inventory.known(end)
             # A MAC by itself may be that of an address heard in a moment: those wait for the routine.
-            if asset is not None and asset.heard and len(end.address) != MAC:
+            if asset is not None and asset.heard and len(end.address) != MAC and not self.written_off(asset):
                 self.show(asset)
                 self.store.asset(asset, self.inventory.role(end))
         self.fresh.clear()
@@ -116,26 +121,35 @@ class WatchRecorder(Recorder):
             return False
         for behaviour in self.counted_on(behaviours):
             self.write(behaviour)
-        for asset in self.inventory.shown():
+        for asset in self.shown():
             self.show(asset)
             self.store.asset(asset, self.inventory.role(asset.endpoint))
         for source in sources:
             self.store.capture(source)
         return True
 
+    def shown(self) -> list[Asset]:
+        """Return the assets worth a line, and a row."""
+        return [asset for asset in self.inventory.shown() if not self.written_off(asset)]
+
     def counted_on(self, behaviours: Iterable[Behaviour]) -> Iterator[Behaviour]:
         """Yield the behaviours whose count is not what was written; 0: known from before, and not seen since."""
         return (one for one in behaviours if one.count and one.count != self.written.get(one))
 
-    def write_last(self, behaviours: Iterable[Behaviour]) -> int:
-        """Write what has been counted on, as long as there is time; return how many keep the counts of a minute ago."""
+    def write_last(self, behaviours: Iterable[Behaviour]) -> dict[str, int]:
+        """Write what has been counted on, as long as there is time; return how many stay as they were a minute ago."""
         until = time.monotonic() + LAST_SECONDS
-        left = 0
+        left = {"behaviours_left_at_end": 0, "assets_left_at_end": 0}
         for behaviour in self.counted_on(behaviours):
             if time.monotonic() < until:
                 self.write(behaviour, tell=True)
             else:
-                left += 1
+                left["behaviours_left_at_end"] += 1
+        for asset in self.shown():
+            if time.monotonic() < until:
+                self.store.asset(asset, self.inventory.role(asset.endpoint), tell=True)
+            else:
+                left["assets_left_at_end"] += 1
         return left
 
     def show(self, asset: Asset) -> None:
@@ -159,12 +173,9 @@ class WatchRecorder(Recorder):
     ) -> None:  # fmt: skip
         """The watch is over: write what is only known now, and what has waited; `interfaces`: their states."""
         self.tell(self.book.finish())
-        left = self.write_last(behaviours)
-        for asset in self.inventory.shown():
-            self.store.asset(asset, self.inventory.role(asset.endpoint), tell=True)
+        counts = {**counts, **self.write_last(behaviours)}
         for source in sources:
             self.store.capture(source)
-        counts = {**counts, "behaviours_left_at_end": left}
         self.store.health({**counts, **self.counts()}, self.concerns.values(), interfaces)
         self.store.commit()
         if self.lines is not None:

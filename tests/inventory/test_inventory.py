@@ -9,7 +9,7 @@ from sensor.contract import ACCEPTED, ORPHAN, REFUSED, UNANSWERED, Endpoint, Exc
 from sensor.inventory import asset as assets
 from sensor.inventory.asset import MAX_BEHAVIOURS, MAX_FACTS, Asset, Fact
 from sensor.inventory.conduct import ROUTINE_POLLS, SEARCHING, role
-from sensor.inventory.inventory import MAX_ASSETS, Inventory, is_somebody
+from sensor.inventory.inventory import LEAST_ROOM, MAX_ASSETS, Inventory, is_somebody
 from sensor.inventory.oui import table, vendor
 from sensor.vocabulary import vocabulary
 from tests.line import line_kit
@@ -329,11 +329,57 @@ def test_who_only_passed_by_makes_room_and_whoever_was_answered_stays():
         if found is not None:
             inventory.see_mac(found)
     assert inventory.refused == 4
-    for gone in inventory.passers_by(100 * SECOND):
+    for gone in inventory.make_room(100 * SECOND):
         inventory.forget(gone)
     assert {asset.endpoint.text for asset in inventory.assets} == {"10.0.0.1", "10.0.0.2", "10.0.0.7", "10.0.0.8"}
     assert inventory.counts() == {"assets_refused": 4, "assets_forgotten": MAX_ASSETS - 4}
     assert inventory.behind == {}
+
+
+def crowd(inventory, seen):
+    """Fill a table with machines, each later than the one before, and let `seen` happen to each."""
+    for number in range(MAX_ASSETS - len(inventory.assets)):
+        one = Endpoint(number + 9, NETWORK, (0x0B000002 + number * 2).to_bytes(4, "big"), f"{number}")
+        seen(inventory.asset(one, (number + 2) * SECOND))
+
+
+def test_where_all_look_alive_the_least_heard_make_room_and_never_the_plants_own():
+    inventory = Inventory({"10.0.0.5": "Pump 7"}, {})
+    inventory.find(finding(news="client", client=7, server=8))
+    inventory.asset(endpoint(5), SECOND)
+
+    def answered(asset):
+        asset.answered = True
+
+    crowd(inventory, answered)
+    gone = inventory.make_room((MAX_ASSETS + 100) * SECOND)
+    assert [asset.endpoint.text for asset in gone] == [f"{number}" for number in range(LEAST_ROOM)]
+    for asset in gone:
+        inventory.forget(asset)
+    assert {"10.0.0.5", "10.0.0.7", "10.0.0.8"} < {asset.endpoint.text for asset in inventory.assets}
+
+
+def test_who_takes_part_in_an_open_conversation_does_not_pass_by():
+    inventory, found = Inventory({}, {}), talk()
+    inventory.opened(found, SECOND)
+    assert {asset.passed_by() for asset in inventory.assets} == {True}
+    inventory.answered(found)
+    assert {asset.passed_by() for asset in inventory.assets} == {False}
+
+
+def test_it_is_crowded_from_half_full_until_an_hour_after_it_was_full():
+    inventory = Inventory({}, {})
+    inventory.make_room(SECOND)
+    assert not inventory.crowded
+    crowd(inventory, lambda asset: None)
+    full = (MAX_ASSETS + 10) * SECOND
+    for gone in inventory.make_room(full):
+        inventory.forget(gone)
+    assert inventory.crowded
+    inventory.make_room(full + 3599 * SECOND)
+    assert inventory.crowded
+    inventory.make_room(full + 3601 * SECOND)
+    assert not inventory.crowded
 
 
 def test_an_asset_is_found_again_by_its_address_and_keeps_its_mac():

@@ -219,6 +219,43 @@ def test_what_is_rewritten_is_kept_until_everybody_who_ships_has_it(path):
         assert connection.execute("SELECT sequence, count FROM behaviours_before").fetchall() == [(4, 4), (5, 5)]
 
 
+@pytest.mark.parametrize("waits", [False, True])
+def test_an_asset_that_made_room_is_gone_unless_somebody_has_yet_to_ship_it(path, waits):
+    passing, known = Asset(endpoint(1), SECOND, SECOND, heard=True), Asset(endpoint(2), SECOND, SECOND, heard=True)
+    for asset in (passing, known):
+        asset.learn(Fact("vendor", "somebody", "oui", 0.5, SECOND, SECOND))
+    with Store(path) as store:
+        if waits:
+            store.database.execute("INSERT INTO cursors (destination, sequence) VALUES ('soc', 0)")
+        for asset in (passing, known):
+            store.asset(asset, ("host", ""))
+        store.commit()
+        store.forget(passing)
+    left = {"10.0.0.1", "10.0.0.2"} if waits else {"10.0.0.2"}
+    assert {row["address"] for row in read(path, "assets")} == left
+    assert len(read(path, "facts")) == len(left)
+
+
+def test_of_notes_of_one_name_the_last_is_written_and_only_it_waits(path):
+    with Store(path) as store:
+        for number in range(100):
+            store.note("habits", f"{number}")
+            store.note("other", "x")
+        assert store._waiting == 2
+    with Reader(path) as reader:
+        assert (reader.note("habits"), reader.note("other"), reader.note("none")) == ("99", "x", "")
+
+
+def test_a_time_that_leapt_ahead_does_not_stay(path):
+    year = 365 * 86_400 * SECOND
+    with Store(path) as store:
+        for time in (year, 11 * year, year + SECOND):
+            store.tick(time)
+            store.health({"frames": 1})
+    told = sqlite3.connect(path).execute("SELECT time FROM health_reports ORDER BY sequence").fetchall()
+    assert told == [(year,), (11 * year,), (year + SECOND,)]
+
+
 def test_two_writers_leave_no_number_out_and_give_none_twice(path):
     first, second = Store(path), Store(path)
     for server in range(2, 12):

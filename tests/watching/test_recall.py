@@ -8,6 +8,8 @@ import pytest
 
 from sensor.capture.files import Captures
 from sensor.config import Config
+from sensor.decode.kinds import TCP
+from sensor.flow.flow import Flow
 from sensor.handover.records import unpacked
 from sensor.handover.teller import Teller
 from sensor.pipeline import Line
@@ -16,6 +18,8 @@ from sensor.watching.parts import Asked, Known, Recording
 from sensor.watching.recorder import Onlooker
 from tests.handover.handover_kit import pieces
 from tests.line import line_kit
+
+MINUTE = 60_000_000_000  # ns
 
 
 class Looks(Onlooker):
@@ -126,6 +130,41 @@ def test_one_time_in_the_future_makes_nothing_that_was_known_news(begin, tmp_pat
     with sqlite3.connect(tmp_path / "plant.db") as database:
         database.execute("UPDATE behaviours SET last_time = ? WHERE rowid = 1", (time.time_ns() + 10**18,))
     assert begin().recalled == known > 1
+
+
+def flood(recording, addresses, time):
+    """Open conversations from so many addresses to one controller, and end them unanswered."""
+    network = recording.registry.network("", "", "", "")
+    server = recording.registry.endpoint(network, bytes((10, 0, 0, 1)), "10.0.0.1")
+    for number in addresses:
+        address = number.to_bytes(4, "big")
+        flow = Flow(number, recording.registry.endpoint(network, address, address.hex()), server, address)
+        flow.kind, flow.transport, flow.first_time, flow.last_time = TCP, 6, time, time
+        recording.recorder.opened(flow)
+        recording.recorder.closed(flow)
+    recording.recorder.tick(time)
+    recording.recorder.routine(time, [], [])
+
+
+def test_a_flood_of_forged_addresses_fills_neither_memory_nor_store(begin, monkeypatch, tmp_path):
+    monkeypatch.setattr("sensor.inventory.inventory.MAX_ASSETS", 100)
+    recording = begin()
+    for minute in range(1, 40):
+        flood(recording, range(0x0B000000 + 300 * minute, 0x0B000000 + 300 * minute + 200), minute * MINUTE)
+        assert len(recording.inventory.assets) <= 100
+        assert len(recording.recorder.known) <= 100
+        assert len(recording.store._assets.told) <= 100
+    recording.recorder.end([], [], {})
+    recording.store.close()
+    with Reader(tmp_path / "plant.db") as reader:
+        assert len(list(reader.rows("assets"))) <= 100
+    assert recording.recorder.counts()["assets_forgotten"] > 3_000
+
+
+def test_what_was_not_seen_for_a_month_takes_no_room(begin, monkeypatch):
+    play(begin(), "vlan.pcap")
+    monkeypatch.setattr("sensor.watching.recall.MONTH_NS", -MINUTE)
+    assert begin().registry.networks == {}
 
 
 def test_a_file_of_alerts_that_cannot_be_written_ends_nothing(tmp_path, known):
