@@ -15,7 +15,8 @@ from sensor.decode.segment import Segment
 from sensor.flow.counts import Counts
 from sensor.flow.flow import Half
 
-MAX_ENDPOINTS: Final = 131_072  # of one worker: both ends of as many flows as there may be; a plant has some thousands
+MAX_ENDPOINTS: Final = 196_608  # of one worker: three for each flow there may be; a large plant has some thousands
+PAYING: Final = 16_384  # flows that must end before all endpoints are looked at again: some microseconds for each
 MAX_NETWORKS: Final = 4_096  # every VLAN of one trunk
 MAX_PLACES: Final = 65_536  # files and interfaces remembered; forgotten together, found again one by one
 
@@ -66,7 +67,7 @@ class Lanes:
         self.overflow: Lane | None = None
         self.every: list[Lane] = []  # by the number of their network
         self.next_endpoint: i64 = 0
-        self.cleared_at: i64 = -MAX_ENDPOINTS  # frames seen when room was made last
+        self.cleared_at: i64 = -PAYING  # flows ended when room was made last
         # The last one, since the next frame mostly comes from there too
         self.place = Place("", "")
         self.source: i64 = -1
@@ -141,13 +142,13 @@ class Lanes:
         return Endpoint(number, network, address, text)
 
     def is_crowded(self) -> bool:
-        """Say whether two more endpoints find no room, and enough frames have come to pay for looking at all."""
+        """Say whether two more endpoints find no room, and enough flows have ended to pay for looking at all."""
         full = self.counts.endpoints + 2 > MAX_ENDPOINTS
-        return full and self.counts.frames - self.cleared_at >= MAX_ENDPOINTS // 4
+        return full and self.counts.flows_closed - self.cleared_at >= PAYING
 
     def make_room(self) -> list[Endpoint]:
         """Forget the endpoints that have no open flow and that nobody keeps; return them."""
-        self.cleared_at = self.counts.frames
+        self.cleared_at = self.counts.flows_closed
         busy = self.busy()
         gone: list[Endpoint] = []
         for lane in self.every:

@@ -53,13 +53,15 @@ UNSTEADY: Final = 4_096  # frames for which a clock that was set back is not tru
 # The lists of idle flows, in the order in which a full table evicts: first what is over or never began
 OVER: Final = 0
 UNANSWERED: Final = 1
-DATAGRAMS: Final = 2
-OTHERS: Final = 3
-CONNECTIONS: Final = 4
+ONE_SIDED: Final = 2  # not TCP, and only one side was heard: broadcasts, reports, forged addresses
+DATAGRAMS: Final = 3
+OTHERS: Final = 4
+CONNECTIONS: Final = 5
 TIMEOUTS: Final = (
     30 * SECOND,  # OVER: late repeats still find their flow
     60 * SECOND,  # UNANSWERED: a SYN is repeated for a minute (RFC 6298: 1, 3, 7, 15, 31, 63 s)
-    180 * SECOND,  # DATAGRAMS: a poll each minute stays one flow
+    180 * SECOND,  # ONE_SIDED: a report each minute stays one flow
+    180 * SECOND,  # DATAGRAMS: so does a poll
     180 * SECOND,  # OTHERS
     3600 * SECOND,  # CONNECTIONS: an outstation that reports by exception may say nothing for long
 )
@@ -134,6 +136,8 @@ class Flows:
         flow.last_number = segment.number
         flow.last_source = segment.source
         flow.touched = clock.time + clock.offset
+        if flow.queue == ONE_SIDED and half.packets == 1:
+            self.requeue(flow)
         self.idle[flow.queue].touch(flow)
         if kind == TCP:
             state = flow.state
@@ -313,13 +317,13 @@ class Flows:
     # --- Ending -------------------------------------------------------------------------------------------
 
     def evict(self) -> None:
-        """End one flow to make room: what is over or was never answered, else the longest idle of all."""
+        """End one flow to make room: what is over or has one side, the longest idle of it, else that of all."""
         chosen: Flow | None = None
         for queue in range(len(self.idle)):
             oldest = self.idle[queue].oldest()
             if oldest is not None and (chosen is None or oldest.touched < chosen.touched):
                 chosen = oldest
-            if chosen is not None and queue in (OVER, UNANSWERED):
+            if chosen is not None and queue <= ONE_SIDED:
                 break
         if chosen is not None:
             self.tally.flows_evicted += 1
@@ -351,6 +355,8 @@ def queue_of(flow: Flow) -> i64:
         if flow.state in (CLOSED, RESET):
             return OVER
         return UNANSWERED if flow.state == NEW else CONNECTIONS
+    if flow.forth.packets == 0 or flow.back.packets == 0:
+        return ONE_SIDED
     return DATAGRAMS if flow.kind == UDP else OTHERS
 
 

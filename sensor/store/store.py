@@ -15,9 +15,9 @@ from sensor.alert.alert import Alert
 from sensor.behaviour.behaviour import Behaviour
 from sensor.capture.source import Source
 from sensor.contract import Conversation
-from sensor.flow.clock import DISORDER
 from sensor.detect.concern import Concern
 from sensor.detect.event import ExchangeSighting
+from sensor.flow.clock import DISORDER
 from sensor.flow.flow import Flow
 from sensor.inventory.asset import Asset
 from sensor.store import rows, tables
@@ -326,12 +326,15 @@ class Told:
             raise complaint(self.store.path or "temporary store", error) from error
 
 
+SHIPPED: Final = "(SELECT coalesce(min(sequence), 1 << 62) FROM cursors)"  # the sequence up to which everybody has all
+
+
 def statements(declared: Iterable[Table]) -> dict[str, str]:
     """Return the writing statement of each table, and of parts of rows."""
     parts = {
         "assets_seen": "UPDATE assets SET first_time = min(first_time, ?), last_time = max(last_time, ?) WHERE id = ?",
         "assets_told": "UPDATE assets SET sequence = ? WHERE id = ?",
-        "assets_gone": "DELETE FROM assets WHERE id = ? AND sequence <= (SELECT coalesce(min(sequence), 1 << 62) FROM cursors)",
+        "assets_gone": f"DELETE FROM assets WHERE id = ? AND sequence <= {SHIPPED}",  # noqa: S608  # our own words
         "facts_gone": "DELETE FROM facts WHERE asset = ?1 AND NOT EXISTS (SELECT 1 FROM assets WHERE id = ?1)",
         "behaviours_told": "UPDATE behaviours SET sequence = ? WHERE id = ? AND run = ?",
     }

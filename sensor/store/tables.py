@@ -185,8 +185,10 @@ REJECTED = Table(
 OUTBOX_COUNTS = Table("outbox_counts", ("name TEXT", "value INT"), ("name",), "value = value + excluded.value")
 
 # What goes first when the disk stays full
-EXPENDABLE: Final = ("assets_seen", "assets_gone", "facts_gone", "messages", "flows", "health", "health_reports", "facts",
-                     "behaviours", "captures", "assets", "evidence", "alerts", "alert_revisions")  # fmt: skip
+EXPENDABLE: Final = (
+    "assets_seen", "assets_gone", "facts_gone", "messages", "flows", "health", "health_reports", "facts", "behaviours",
+    "captures", "assets", "evidence", "alerts", "alert_revisions",
+)  # fmt: skip
 
 REWRITTEN: Final = (ASSETS, BEHAVIOURS)
 TABLES: Final = (

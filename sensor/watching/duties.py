@@ -113,7 +113,7 @@ class Duties:
             self.recording.store.note(HABITS, habits.told(self.quality, self.span()))
 
     def span(self) -> str:
-        """Return what makes other habits where it is changed: what is listened to, what it is called, how it is judged."""
+        """Return what has other habits once it is changed: what is listened to, how it is called and judged."""
         asked, config = self.recording.asked, self.config
         places = [(name, *config.place(name)) for name in asked.interfaces]
         return repr((places, config.watch.filter, config.health.window))

@@ -194,21 +194,24 @@ def test_a_clock_that_goes_to_and_fro_does_not_cost_a_sweep_for_every_frame():
 
 
 @pytest.mark.skipif(COMPILED, reason="compiled constants stand where they are used")
-def test_a_full_table_ends_what_never_began_then_the_longest_idle(monkeypatch):
+def test_a_full_table_ends_what_never_began_then_what_has_one_side_then_the_longest_idle(monkeypatch):
     monkeypatch.setattr(table, "MAX_FLOWS", 4)
     wire = Wire()
     pair(wire)  # a connection
-    wire.put(A, B, b"x", kind=kinds.UDP)
+    for source, other in ((A, B), (B, A)):
+        wire.put(source, other, b"x", kind=kinds.UDP)
     for port in range(1, 5):
         wire.put(("10.0.0.9", port), B, flags=SYN)
-    assert wire.counts()["flows"] == 4
-    assert [flow.opener_port for flow in wire.sink.ended] == [1, 2]
-    wire.put(("10.0.0.8", 1), B, b"x", kind=kinds.UDP)
-    wire.put(("10.0.0.8", 2), B, b"x", kind=kinds.UDP)
-    wire.put(("10.0.0.8", 3), B, b"x", kind=kinds.UDP)
-    assert [flow.state_name() for flow in wire.sink.ended] == ["new", "new", "new", "new", "established"]
+    for port in range(1, 6):
+        wire.put(("10.0.0.8", port), B, b"x", kind=kinds.UDP)
+    ended = [(flow.state_name(), flow.opener_port) for flow in wire.sink.ended]
+    assert ended == [("new", 1), ("new", 2), ("new", 3), ("new", 4), ("", 1), ("", 2), ("", 3)]
+    for port in (4, 5):
+        wire.put(B, ("10.0.0.8", port), b"y", kind=kinds.UDP)
+    wire.put(("10.0.0.8", 6), B, b"x", kind=kinds.UDP)
+    assert wire.sink.ended[-1].state_name() == "established"  # all others have two sides, and it is the longest idle
     assert {flow.ending for flow in wire.sink.ended} == {"evicted"}
-    assert wire.counts()["flows_evicted"] == 5
+    assert wire.counts()["flows_evicted"] == 8
     assert wire.counts()["flows"] == 4
 
 

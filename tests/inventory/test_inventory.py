@@ -371,7 +371,7 @@ def test_it_is_crowded_from_half_full_until_an_hour_after_it_was_full():
     inventory = Inventory({}, {})
     inventory.make_room(SECOND)
     assert not inventory.crowded
-    crowd(inventory, lambda asset: None)
+    crowd(inventory, id)
     full = (MAX_ASSETS + 10) * SECOND
     for gone in inventory.make_room(full):
         inventory.forget(gone)

@@ -103,8 +103,8 @@ class SpanQuality:
     ) -> list[Concern]:
         """Judge at this capture time; some seconds apart.
 
-        `drops`: counters of what was dropped, or found a table full, by name; `interfaces`: "up", "down" or "gone" by name; `restarts`: of
-        each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive.
+        `drops`: counters of what was dropped, or found a table full, by name; `interfaces`: "up", "down" or "gone" by
+        name; `restarts`: of each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive.
         `last`: nothing follows, so the window ends now.
         """
         self.go_on(time)
