@@ -94,3 +94,8 @@ def test_a_store_that_cannot_be_read_either_ends_nothing(store):
     store.database.full = True
     assert store._known("SELECT digest FROM assets WHERE id = ?", "x") is None
     assert "disk is full" in store.trouble
+
+
+def test_each_batch_is_on_the_disk_before_the_next(store):
+    (level,) = store.database.execute("PRAGMA synchronous").fetchone()
+    assert level == 2  # FULL: SQLite syncs at each commit, not only when it copies the log into the file
