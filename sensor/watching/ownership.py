@@ -65,10 +65,13 @@ def refuse(path: pathlib.Path, status: os.stat_result, owner: Account) -> None:
 
 
 def unfit(status: os.stat_result, owner: Account) -> str:
-    """Say why a file may not change hands; "": it may, as what is its user's already does not."""
+    """Say why a file may not change hands; "": it may, as what is its user's already does not.
+
+    Of root's files no other name is taken, not even where it stays root: it might be any file of the system.
+    """
     if not stat.S_ISREG(status.st_mode):
         return "is no regular file; expected one, or none yet"
-    if status.st_nlink > 1 and status.st_uid != owner.uid:
+    if status.st_nlink > 1 and status.st_uid not in {owner.uid} - {0}:
         return f"has {status.st_nlink} names (hard links), and may be somebody else's file; expected one name"
     return ""
 

@@ -277,14 +277,37 @@ def test_a_store_is_shipped_by_one_process_at_a_time(path, config):
     claim(path).close()
 
 
+needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+
+
+@needs_root
 @pytest.mark.parametrize("link", [pathlib.Path.hardlink_to, pathlib.Path.symlink_to])
-def test_a_claim_writes_to_no_file_that_has_another_name(tmp_path, link):
-    other = tmp_path / "somebody-elses"
-    other.write_text("kept")
+@pytest.mark.parametrize(("store", "other_is"), [(None, 0), (0, 0), (1234, 0), (1234, 1235), (None, 1234)])
+def test_a_claim_writes_to_no_file_that_has_another_name(tmp_path, link, store, other_is):
+    if store is not None:
+        owned(tmp_path / "plant.db", store)
+    other = owned(tmp_path / "somebody-elses", other_is)
     link(tmp_path / "plant.db-shipper", other)
     with pytest.raises(StoreError, match=r"plant.db-shipper: .*links.*; expected a file of its own"):
         claim(tmp_path / "plant.db")
     assert other.read_text() == "kept"
+
+
+def owned(path, uid):
+    path.write_text("kept")
+    os.chown(path, uid, uid)
+    return path
+
+
+@needs_root
+@pytest.mark.parametrize(("store", "ourselves"), [(1234, 0), (None, 1234)])
+def test_a_copy_by_links_of_the_owners_own_files_ends_no_claim(tmp_path, monkeypatch, store, ourselves):
+    if store is not None:
+        owned(tmp_path / "plant.db", store)
+    (tmp_path / "backup").hardlink_to(owned(tmp_path / "plant.db-shipper", 1234))
+    monkeypatch.setattr(os, "geteuid", lambda: ourselves)
+    with claim(tmp_path / "plant.db"):
+        assert (tmp_path / "plant.db-shipper").read_text() == f"{os.getpid()}\n"
 
 
 def test_a_claim_is_made_in_no_pipe(tmp_path):

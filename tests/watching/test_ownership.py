@@ -46,6 +46,13 @@ def test_a_copy_by_links_of_what_the_user_has_already_ends_no_watch(folder):
     assert owner(folder / "plant.db") == NOBODY.uid
 
 
+def test_nor_is_another_name_of_a_file_of_roots_taken_where_it_stays_root(folder):
+    (folder / "secret").touch()
+    (folder / "plant.db-wal").hardlink_to(folder / "secret")
+    with pytest.raises(GuardError, match="has 2 names"):
+        ownership.give((folder / "plant.db-wal",), account.find("root"))
+
+
 @pytest.mark.parametrize("suffix", ownership.SUFFIXES)
 @pytest.mark.parametrize("link", [Path.hardlink_to, Path.symlink_to])
 def test_nothing_is_written_to_what_a_store_only_seems_to_have(folder, suffix, link):
