@@ -77,7 +77,20 @@ def unfit(status: os.stat_result, owner: Account) -> str:
 
 
 def give_folder(folder: pathlib.Path, owner: Account) -> None:
-    """Make a folder for a user, where there is none."""
-    if not folder.is_dir():
+    """Make a folder for a user, where there is none; raises GuardError for what is no folder."""
+    if folder.is_dir():
+        return
+    handle = made(folder, owner)
+    try:
+        os.fchown(handle, owner.uid, owner.gid)
+    finally:
+        os.close(handle)
+
+
+def made(folder: pathlib.Path, owner: Account) -> int:
+    """Make a folder and open it: whoever may write beside it could put a link in its place before it is given."""
+    try:
         folder.mkdir(mode=0o750)
-        os.chown(folder, owner.uid, owner.gid)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except (FileExistsError, NotADirectoryError):
+        raise GuardError(f"user: {folder}: is no folder of its own; it is not given to {owner.name}") from None

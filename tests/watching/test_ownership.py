@@ -80,3 +80,29 @@ def test_a_link_is_not_followed(folder):
     with pytest.raises(OSError, match="symbolic links"):
         ownership.give((folder / "alerts.json",), NOBODY)
     assert owner(folder / "secret") == 0
+
+
+def test_a_folder_is_made_and_given_and_one_that_is_there_left_alone(folder):
+    for _ in range(2):
+        ownership.give_folder(folder / "captures", NOBODY)
+    ownership.give_folder(folder, NOBODY)
+    assert (owner(folder / "captures"), owner(folder)) == (NOBODY.uid, 0)
+
+
+def test_a_link_put_where_a_folder_was_made_is_not_given(folder, monkeypatch):
+    (folder / "secret").mkdir()
+
+    def raced(path, **_):
+        Path.symlink_to(path, folder / "secret")
+
+    monkeypatch.setattr(Path, "mkdir", raced)
+    with pytest.raises(GuardError, match=r"captures: is no folder .*; it is not given to"):
+        ownership.give_folder(folder / "captures", NOBODY)
+    assert owner(folder / "secret") == 0
+
+
+@pytest.mark.parametrize("put", [Path.touch, lambda path: path.symlink_to("nowhere")])
+def test_what_is_no_folder_is_refused_as_that(folder, put):
+    put(folder / "captures")
+    with pytest.raises(GuardError, match=r"captures: is no folder .*; it is not given to"):
+        ownership.give_folder(folder / "captures", NOBODY)
