@@ -26,6 +26,9 @@ from sensor.behaviour.finding import (
 from sensor.contract import Aim, Conversation, Endpoint, Exchange, Message, Sink, Target
 
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
+MAX_TARGETS: Final = 128  # of one message: the longest PDU of S7 has 80; a message of 64 KiB could name twelve thousand
+MAX_SPACE: Final = 320  # characters of a space: the name of a DNP3 file is whole, an S7 one of escapes is not
+MAX_NAME: Final = 128  # characters of an operation or a unit; those of the protocols shipped are much shorter
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
 MAX_SHAPES: Final = 512  # known shapes of one pair: twice the polls of a busy master; a miss costs decoding the request
 MAX_SHAPE_BYTES: Final = 33_554_432  # of all pairs' shapes; a plant's take about one MiB
@@ -208,10 +211,11 @@ class Learner(Sink):
             if operation is None:
                 self.behaviours_refused += 1
                 return make(pair, exchange, message, False), news if news == NEW_CLIENT else ""
+        targets = kept(message.targets)
         ranged = operation.ranged
         if ranged is not None:
-            return ranged, WIDENED if widen(ranged.targets, message.targets) else ""
-        text = ", ".join([str(target) for target in message.targets])
+            return ranged, WIDENED if widen(ranged.targets, targets) else ""
+        text = ", ".join([str(target) for target in targets])
         behaviour = operation.exact.get(text)
         if behaviour is not None:
             return behaviour, ""  # another shape of the same identity
@@ -320,12 +324,17 @@ def make(pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Beha
         pair.client,
         pair.server,
         exchange.protocol,
-        message.operation,
+        message.operation[:MAX_NAME],
         message.action,
-        message.unit,
-        [Target(target.space, target.first, target.last) for target in message.targets],
+        message.unit[:MAX_NAME],
+        kept(message.targets),
         ranged,
     )
+
+
+def kept(targets: list[Target]) -> list[Target]:
+    """Return what a behaviour keeps of the targets of a message, whose number and length the wire decides."""
+    return [Target(target.space[:MAX_SPACE], target.first, target.last) for target in targets[:MAX_TARGETS]]
 
 
 def first_message(talk: Conversation, exchange: Exchange) -> Message | None:
@@ -339,7 +348,7 @@ def widen(ranges: list[Target], targets: list[Target]) -> bool:
     """Widen `ranges` until they cover `targets`; return whether they grew."""
     grew = False
     for target in targets:
-        space = target.space
+        space = target.space if len(target.space) <= MAX_SPACE else target.space[:MAX_SPACE]
         found: Target | None = None
         for known in ranges:
             if known.space == space:

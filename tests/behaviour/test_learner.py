@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sensor.behaviour import learner as module
 from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, MAX_ENDINGS, OTHER_CODE, Behaviour, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
-from sensor.behaviour.learner import MAX_AIMED, MAX_EXACT, Learner
+from sensor.behaviour.learner import MAX_AIMED, MAX_EXACT, MAX_NAME, MAX_SPACE, MAX_TARGETS, Learner
 from sensor.contract import (
     ACCEPTED,
     REFUSED,
@@ -57,6 +57,17 @@ class Aiming(Words):
         if exchange.shape[:1] != b"r":
             return None
         return Aim(b"r", [Target("cell", *struct.unpack_from(">H", exchange.shape, 1) * 2)])
+
+
+class Wordy(Words):
+    """Says of one address, at length, what no specification bounds."""
+
+    def dissect(self, data, start, end, direction, request):
+        message = super().dissect(data, start, end, direction, request)
+        (address,) = struct.unpack_from(">H", data, start + 1)
+        message.operation, message.unit = message.operation * 70_000, "u" * 70_000
+        message.targets = [Target(f"{number} {address}" + "x" * 70_000, -1, -1) for number in range(5_000)]
+        return message
 
 
 class Told(Findings):
@@ -261,6 +272,18 @@ def test_without_room_for_its_pair_a_conversation_is_told_once(bounds):
     learner, told = learn(conversation(), [asked("r", address) for address in (1, 2, 3)] * 2)
     assert [finding.news for finding in told] == [NEW_CLIENT]
     assert (learner.shape_bytes, learner.counts()["behaviours"]) == (0, 0)
+
+
+def test_what_a_behaviour_keeps_of_one_message_is_bounded_and_what_is_cut_is_known_again():
+    talk = conversation()
+    talk.dissector = Wordy("words")
+    learner, told = learn(talk, [asked("r", address) for address in range(MAX_EXACT + 2)] * 2)
+    assert [finding.news for finding in told] == [NEW_CLIENT, *[NEW_TARGET] * (MAX_EXACT - 1), NEW_RANGE]
+    assert learner.behaviours[-1].ranged
+    for behaviour in learner.behaviours:
+        assert (len(behaviour.operation), len(behaviour.unit)) == (MAX_NAME, MAX_NAME)
+        assert len(behaviour.targets) == MAX_TARGETS
+        assert {len(target.space) for target in behaviour.targets} == {MAX_SPACE}
 
 
 @settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
