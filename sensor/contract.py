@@ -71,6 +71,7 @@ ACTIONS: Final = frozenset(
 )
 
 MAX_KEPT: Final = 65_536  # bytes of a message an exchange may keep; the longest DNP3 or S7 message is shorter
+MAX_NAME: Final = 128  # characters of the name of a protocol, an operation or a unit; those shipped are much shorter
 
 
 class Malformed(Exception):  # noqa: N818  # the peer's fault, not an error of ours

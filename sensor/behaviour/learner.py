@@ -23,12 +23,11 @@ from sensor.behaviour.finding import (
     decode_request,
     decode_response,
 )
-from sensor.contract import Aim, Conversation, Endpoint, Exchange, Message, Sink, Target
+from sensor.contract import MAX_NAME, Aim, Conversation, Endpoint, Exchange, Message, Sink, Target
 
 MAX_EXACT: Final = 16  # targets of one operation; people configure fewer polls than this for one unit
 MAX_TARGETS: Final = 128  # of one message: the longest PDU of S7 has 80; a message of 64 KiB could name twelve thousand
 MAX_SPACE: Final = 320  # characters of a space: the name of a DNP3 file is whole, an S7 one of escapes is not
-MAX_NAME: Final = 128  # characters of an operation or a unit; those of the protocols shipped are much shorter
 MAX_SPACES: Final = 32  # address spaces in one range; a controller has few data blocks that one client reads
 MAX_SHAPES: Final = 512  # known shapes of one pair: twice the polls of a busy master; a miss costs decoding the request
 MAX_SHAPE_BYTES: Final = 33_554_432  # of all pairs' shapes; a plant's take about one MiB
@@ -325,7 +324,7 @@ def make(pair: Pair, exchange: Exchange, message: Message, ranged: bool) -> Beha
         pair.server,
         exchange.protocol,
         message.operation[:MAX_NAME],
-        message.action,
+        message.action[:MAX_NAME],
         message.unit[:MAX_NAME],
         kept(message.targets),
         ranged,

@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING
 
 import sensor.protocols
-from sensor.contract import Carrier, Protocol
+from sensor.contract import MAX_NAME, Carrier, Protocol
 from sensor.vocabulary import gather, vocabulary
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ def imported(init: pathlib.Path) -> ModuleType:
     offered = getattr(module, "PROTOCOLS", None)
     if not offered or not all(isinstance(one, Protocol) for one in offered):
         raise ProtocolFault(f"{init}: PROTOCOLS is {offered!r}; expected a tuple of protocols")
+    if long := [one.name for one in offered if len(one.name) > MAX_NAME]:
+        raise ProtocolFault(f"{init}: the name {long[0]!r} is longer than {MAX_NAME} characters")
     return module
 
 

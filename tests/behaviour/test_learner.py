@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 from sensor.behaviour import learner as module
 from sensor.behaviour.behaviour import BUCKETS, INTERVAL, LATENCY, MAX_ENDINGS, OTHER_CODE, Behaviour, bucket
 from sensor.behaviour.finding import NEW_CLIENT, NEW_OPERATION, NEW_RANGE, NEW_TARGET, WIDENED, Findings
-from sensor.behaviour.learner import MAX_AIMED, MAX_EXACT, MAX_NAME, MAX_SPACE, MAX_TARGETS, Learner
+from sensor.behaviour.learner import MAX_AIMED, MAX_EXACT, MAX_SPACE, MAX_TARGETS, Learner
 from sensor.contract import (
     ACCEPTED,
+    MAX_NAME,
     REFUSED,
     Aim,
     Conversation,

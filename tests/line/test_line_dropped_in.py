@@ -225,12 +225,17 @@ def test_what_it_raises_costs_its_own_conversation_and_nothing_else(folder, capt
     assert (protocol, error, sample[:10]) == ("pump", "ZeroDivisionError: division by zero", "503f035702")
 
 
+def append(path, line):
+    path.write_text(f"{path.read_text()}\n{line}\n")
+
+
 @pytest.mark.parametrize(
     ("spoil", "why"),
     [
         (lambda folder: (folder / "pump" / "probe.py").write_text("import nowhere"), "nowhere"),
         (lambda folder: (folder / "pump" / "__init__.py").write_text("def ("), "invalid syntax"),
         (lambda folder: (folder / "pump" / "__init__.py").write_text(""), "PROTOCOLS"),
+        (lambda folder: append(folder / "pump" / "__init__.py", "PROTOCOLS[0].name *= 100"), "longer than 128 char"),
         (lambda folder: (folder / "pump" / "fields.py").write_text("FIELDS = (1,)"), "fields"),
         (lambda folder: (folder / "pump" / "__init__.py").unlink(), "PROTOCOLS"),
         (lambda folder: folder.rename(folder.with_name("elsewhere")), "is not a folder"),
