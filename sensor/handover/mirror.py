@@ -17,7 +17,7 @@ from sensor.flow.flow import STATE_NAMES, WORKER_LOST, Flow, nobody
 from sensor.flow.lanes import MAX_ENDPOINTS, MAX_NETWORKS
 from sensor.flow.table import MAX_FLOWS
 from sensor.handover import records
-from sensor.handover.records import MAX_COUNT, Unfit
+from sensor.handover.records import HALF_COUNTS, MAX_COUNT, Unfit
 from sensor.handover.registry import MAX_NAMES
 from sensor.handover.teller import MAX_NUMBERED, UNNUMBERED
 
@@ -32,10 +32,8 @@ if TYPE_CHECKING:
 
 K = TypeVar("K")
 T = TypeVar("T")
-HALF_COUNTS: Final = 8  # as in teller.half_counts
 OVERFLOWS: Final = MAX_NETWORKS + 1  # beside a full table, each network has an endpoint for all others
-MAX_SAID: Final = 8  # a worker speaks when it ends,
-MAX_TEXT: Final = 2_000  # and so many letters of it are heard, the last ones
+MAX_SAYINGS: Final = 8  # a worker speaks when it ends
 MAX_FAILURES_SAID: Final = 3  # of one worker; the rest is counted
 
 
@@ -242,9 +240,9 @@ class Mirror:
     def say(self, told: records.Said) -> None:
         """Take what the worker has to say to people."""
         self.sayings += 1
-        if self.sayings > MAX_SAID:
+        if self.sayings > MAX_SAYINGS:
             raise Unfit(f"it has said {self.sayings} things")
-        self.said.append(told.text[-MAX_TEXT:])
+        self.said.append(told.text)
 
     def take_quality(self) -> dict[str, Any]:
         """Return what the worker's line says about what it sees, once; empty until it says it again."""

@@ -1,30 +1,58 @@
 """What a worker tells the recorder, each kind of record declared once, and how a batch of them becomes bytes.
 
-The rule it lives by: the worker reads hostile bytes, so the recorder believes only what has the declared types. Numbers
-of flows, behaviours, ends and files are the worker's own; each is told before it is first used.
+The rule it lives by: the worker reads hostile bytes, so the recorder believes only what has the declared types, and is
+no longer than an honest worker makes it whatever it reads. What the wire, or a dissector of one's own, makes longer is
+cut by the learner and the teller. Numbers of flows, behaviours, ends and files are the worker's own; each is told
+before it is first used.
 """
 
 from typing import Annotated, Any, Final, TypedDict
 
 import msgspec
 
-from sensor.behaviour.behaviour import CODE_BITS
-from sensor.contract import MAX_KEPT, OUTCOME_NAMES
+from sensor.behaviour.behaviour import CODE_BITS, MAX_ENDINGS, STATISTICS
+from sensor.behaviour.learner import MAX_SAMPLE, MAX_SPACE, MAX_TARGETS
+from sensor.contract import MAX_KEPT, MAX_NAME, OUTCOME_NAMES
+from sensor.flow.hearing import MAX_TALKERS
+from sensor.flow.lanes import MAX_NETWORKS
 
 MAX_BATCH: Final = 64 * 1024 * 1024  # bytes: twice what a worker lets wait, so a longer one is no batch of ours
 
+MAX_RECORDS: Final = 4_096  # of one batch: some hundred kB
 MAX_COUNTERS: Final = 4_096  # of one pulse: 64 interfaces have a thousand
+MAX_PROTOCOLS: Final = 256  # with one's own; a dozen are shipped
+MAX_SPOKEN: Final = 32  # counters of a protocol: as in Spoken
 MAX_COUNT: Final = 1 << 53  # of exchanges: none comes to that, and what workers tell is added up
+MAX_TEXT: Final = 4_096  # characters of a path, or of a name in the configuration
+MAX_SHORT: Final = 64  # of an address or a stack of tags; IPv6 takes 39, four tags 19
+MAX_TUNNEL: Final = 512  # of a path: four tunnels inside each other, between addresses of IPv6, take 498
+MAX_KEY: Final = 37  # bytes: both addresses and ports, IPv6, and a protocol
+MAX_SAID: Final = 2_000  # characters of what went wrong: its end tells most
+MAX_ANOMALIES: Final = 128  # of one exchange: each once, and all that are declared are 85
+HALF_COUNTS: Final = 8  # of one direction, as in teller.half_counts
+LANES: Final = MAX_NETWORKS + 1  # and one for all that found no room
 
 Whole = Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]  # what a native class holds
 Count = Annotated[int, msgspec.Meta(ge=0, le=MAX_COUNT)]
-Counters = Annotated[dict[str, Whole], msgspec.Meta(max_length=MAX_COUNTERS)]
+Name = Annotated[str, msgspec.Meta(max_length=MAX_NAME)]
+Text = Annotated[str, msgspec.Meta(max_length=MAX_TEXT)]
+Short = Annotated[str, msgspec.Meta(max_length=MAX_SHORT)]
+Tunnel = Annotated[str, msgspec.Meta(max_length=MAX_TUNNEL)]
+Space = Annotated[str, msgspec.Meta(max_length=MAX_SPACE)]
+Counters = Annotated[dict[Name, Whole], msgspec.Meta(max_length=MAX_COUNTERS)]
 Ending = Annotated[int, msgspec.Meta(ge=0, lt=len(OUTCOME_NAMES) << CODE_BITS)]
 Direction = Annotated[int, msgspec.Meta(ge=0, le=1)]
 Outcome = Annotated[int, msgspec.Meta(ge=0, lt=len(OUTCOME_NAMES))]
 Address = Annotated[bytes, msgspec.Meta(max_length=16)]
 Wire = Annotated[bytes, msgspec.Meta(max_length=MAX_KEPT)]
-Targets = list[tuple[str, Whole, Whole]]
+Sample = Annotated[bytes, msgspec.Meta(max_length=MAX_SAMPLE)]
+Key = Annotated[bytes, msgspec.Meta(max_length=MAX_KEY)]
+Targets = Annotated[list[tuple[Space, Whole, Whole]], msgspec.Meta(max_length=MAX_TARGETS)]
+Statistics = Annotated[list[Whole], msgspec.Meta(max_length=STATISTICS)]  # as in Behaviour.statistics
+Others = Annotated[dict[Ending, Count], msgspec.Meta(max_length=MAX_ENDINGS + len(OUTCOME_NAMES))]  # Behaviour.others
+Lane = tuple[Text, Text, Short, Tunnel, Whole, Whole, Whole, Whole, Whole]
+Spoken = Annotated[dict[Name, Whole], msgspec.Meta(max_length=MAX_SPOKEN)]
+Half = Annotated[list[Whole], msgspec.Meta(max_length=HALF_COUNTS)]
 
 
 class Record(msgspec.Struct, array_like=True, gc=False):
@@ -35,10 +63,10 @@ class Place(Record, tag=1):
     """A network: the point of observation, with VLAN stack and tunnel."""
 
     number: Whole
-    site: str
-    segment: str
-    vlan: str
-    tunnel: str
+    site: Text
+    segment: Text
+    vlan: Short
+    tunnel: Tunnel
 
 
 class End(Record, tag=2):
@@ -47,14 +75,14 @@ class End(Record, tag=2):
     number: Whole
     place: Whole
     address: Address
-    text: str
+    text: Short
 
 
 class File(Record, tag=3):
     """What evidence shows for a source of frames: the interface, or the file that is written beside it."""
 
     number: Whole
-    name: str
+    name: Text
 
 
 class Known(Record, tag=4):
@@ -63,22 +91,22 @@ class Known(Record, tag=4):
     number: Whole
     client: Whole
     server: Whole
-    protocol: str
-    operation: str
-    action: str
-    unit: str
+    protocol: Name
+    operation: Name
+    action: Name
+    unit: Name
     targets: Targets
     ranged: bool
-    statistics: list[Whole] = []  # as in Behaviour.statistics; none: only that it is known
-    others: dict[Ending, Count] = {}  # as in Behaviour.others
+    statistics: Statistics = []  # none: only that it is known
+    others: Others = {}
 
 
 class Counted(Record, tag=5):
     """The statistics of a behaviour, as they are now; `targets` where a range has grown."""
 
     number: Whole
-    statistics: list[Whole]  # as in Behaviour.statistics
-    others: dict[Ending, Count]  # as in Behaviour.others
+    statistics: Statistics
+    others: Others
     targets: Targets
 
 
@@ -88,7 +116,7 @@ class Began(Record, tag=6):
     flow: Whole
     opener: Whole
     answerer: Whole
-    key: bytes
+    key: Key
     kind: Whole
     transport: Whole
     opener_port: Whole
@@ -113,8 +141,8 @@ class Stand(Record):
     """How a conversation stands when something is told of it."""
 
     flow: Whole
-    protocol: str  # name of the one that was recognised, the carrier's where one carries another; "": none
-    spoken: str  # name of what is carried inside, where there is something
+    protocol: Name  # name of the one that was recognised, the carrier's where one carries another; "": none
+    spoken: Name  # name of what is carried inside, where there is something
     state: Whole
     starts: tuple[Whole, Whole]  # first sequences, -1 where no SYN told
     last_time: Whole
@@ -126,8 +154,8 @@ class Ended(Record, tag=7):
     """A conversation that is over; `halves` as in `half_counts`."""
 
     stand: Stand
-    ending: str
-    halves: tuple[list[Whole], list[Whole]]
+    ending: Name
+    halves: tuple[Half, Half]
 
 
 class Found(Record, tag=8):
@@ -135,8 +163,8 @@ class Found(Record, tag=8):
 
     stand: Stand
     behaviour: Whole
-    news: str
-    protocol: str
+    news: Name
+    protocol: Name
     client: Direction
     times: tuple[Whole, Whole]
     frames: tuple[Whole, Whole]
@@ -147,18 +175,31 @@ class Found(Record, tag=8):
     code: Whole
     retries: Whole
     significant: bool
-    anomalies: list[str]
+    anomalies: Annotated[list[Name], msgspec.Meta(max_length=MAX_ANOMALIES)]
 
 
 class Odd(Record, tag=9):
     """Something wrong with a stream or packet."""
 
     stand: Stand
-    kind: str
+    kind: Name
     direction: Direction
     time: Whole
     frame: Whole
-    sample: bytes
+    sample: Sample
+
+
+class Quality(TypedDict, total=False):
+    """What a worker's line says about what it sees, as `Line.pulse` does; empty: nothing new."""
+
+    time: Whole
+    frames: Whole
+    bytes: Whole
+    stream_bytes: Whole
+    counts: Counters
+    lanes: Annotated[list[Lane], msgspec.Meta(max_length=LANES)]
+    talkers: Annotated[list[tuple[Whole, Short, Whole]], msgspec.Meta(max_length=MAX_TALKERS)]  # lane, address, time
+    protocols: Annotated[dict[Name, Spoken], msgspec.Meta(max_length=MAX_PROTOCOLS)]
 
 
 class Pulse(Record, tag=10):
@@ -166,27 +207,14 @@ class Pulse(Record, tag=10):
 
     counts: Counters
     taps: Counters  # of the interfaces, which outlive the worker
-    quality: dict[str, Any]  # a Quality; empty: nothing new
-    states: Annotated[dict[str, str], msgspec.Meta(max_length=MAX_COUNTERS)]  # of each interface
-
-
-class Quality(TypedDict):
-    """What a worker's line says about what it sees, as `Line.pulse` does."""
-
-    time: Whole
-    frames: Whole
-    bytes: Whole
-    stream_bytes: Whole
-    counts: Counters
-    lanes: list[tuple[str, str, str, str, Whole, Whole, Whole, Whole, Whole]]
-    talkers: list[tuple[Whole, str, Whole]]  # number of the lane, address, time
-    protocols: Annotated[dict[str, Counters], msgspec.Meta(max_length=MAX_COUNTERS)]
+    quality: Quality
+    states: Annotated[dict[Name, Text], msgspec.Meta(max_length=MAX_COUNTERS)]  # of each interface
 
 
 class Said(Record, tag=11):
     """What a worker has to say to people: why it ends."""
 
-    text: str
+    text: Annotated[str, msgspec.Meta(max_length=MAX_SAID)]
 
 
 class Left(Record, tag=12):
@@ -202,7 +230,7 @@ class Batch(Record):
     """What was told up to a capture time, ns; the worker's time goes on even when there is nothing to tell."""
 
     time: Whole
-    records: list[Told]
+    records: Annotated[list[Told], msgspec.Meta(max_length=MAX_RECORDS)]
 
 
 ENCODER: Final = msgspec.msgpack.Encoder()
@@ -236,19 +264,17 @@ def mended(value: Any) -> Any:
     return value
 
 
-def judged(quality: dict[str, Any]) -> dict[str, Any]:
-    """Return what a pulse says of quality, if it is what lines say; raise Unfit where it is not."""
-    try:
-        told = msgspec.convert(quality, Quality)
-    except msgspec.ValidationError as error:
-        raise Unfit(f"quality of what is seen: {error}") from error
-    if any(not 0 <= lane < len(told["lanes"]) for lane, _, _ in told["talkers"]):
+def judged(quality: Quality) -> dict[str, Any]:
+    """Return what a pulse says of quality, if it is all that lines say; raise Unfit where it is not."""
+    if missing := sorted(Quality.__annotations__.keys() - quality.keys()):
+        raise Unfit(f"quality of what is seen: without {missing[0]}")
+    if any(not 0 <= lane < len(quality["lanes"]) for lane, _, _ in quality["talkers"]):
         raise Unfit("quality of what is seen: a machine on a network that was not told")
-    return dict(told)
+    return dict(quality)
 
 
 def unpacked(data: bytes) -> Batch:
-    """Return the batch that bytes say; raise Unfit where they say none."""
+    """Return the batch that bytes say; raise Unfit where they say none, or more than any worker has to say."""
     try:
         return DECODER.decode(data)
     except (msgspec.DecodeError, RecursionError) as error:

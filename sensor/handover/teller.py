@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, cast
 
 from sensor.behaviour.finding import Finding, Findings
 from sensor.behaviour.learner import MAX_BEHAVIOURS
+from sensor.contract import MAX_NAME
 from sensor.handover import records
 
 if TYPE_CHECKING:
@@ -17,14 +18,13 @@ if TYPE_CHECKING:
     from typing import Any
 
     from sensor.behaviour.behaviour import Behaviour
-    from sensor.contract import Conversation, Endpoint, Network
+    from sensor.contract import Conversation, Endpoint, Exchange, Network
     from sensor.flow.flow import Flow, Half
 
 SECOND: Final = 1_000_000_000
 STATISTICS_NS: Final = 5 * SECOND  # between two looks at which behaviours were counted on
 YOUNG: Final = 4  # exchanges: until then the count is told at once, for regular clients are known by the third
 MAX_YOUNG: Final = 2_048  # of them: a plant that starts has as many; of a flood the newest
-MAX_RECORDS: Final = 4_096  # of one batch: some hundred kB
 BUSY_BYTES: Final = 8_388_608  # that wait to be sent: from here on new conversations go untold
 FULL_BYTES: Final = 33_554_432  # from here on findings, too; what is routine goes on being counted
 MAX_NUMBERED: Final = 2 * MAX_BEHAVIOURS  # the worker's own table and as many that found no room in it
@@ -97,7 +97,7 @@ class Teller(Findings):
             self.stand(flow), number, finding.news, exchange.protocol, exchange.client,
             (exchange.request_time, exchange.response_time), (exchange.request_number, exchange.response_number),
             (exchange.request_source, exchange.response_source), exchange.request, exchange.response,
-            exchange.outcome, exchange.code, exchange.retries, exchange.significant, exchange.anomalies or [],
+            exchange.outcome, exchange.code, exchange.retries, exchange.significant, anomalies(exchange),
         )  # fmt: skip
         self.put(found)
 
@@ -108,14 +108,14 @@ class Teller(Findings):
             return
         flow = cast("Flow", talk)
         self.began(flow)
-        self.put(records.Odd(self.stand(flow), kind, direction, time, number, sample))
+        self.put(records.Odd(self.stand(flow), kind[:MAX_NAME], direction, time, number, sample))
 
     # --- Who and what it is about ---------------------------------------------------------------------
 
     def put(self, record: records.Told) -> None:
         """Add a record to the batch; send the batch when it is full."""
         self.records.append(record)
-        if len(self.records) >= MAX_RECORDS:
+        if len(self.records) >= records.MAX_RECORDS:
             self.flush()
 
     def began(self, flow: Flow) -> None:
@@ -156,6 +156,7 @@ class Teller(Findings):
 
     def file(self, number: int, name: str) -> None:
         """Tell what evidence shows for a source of frames."""
+        name = name[: records.MAX_TEXT]  # of many interfaces together
         if self.files.get(number) != name:
             self.files[number] = name
             self.put(records.File(number, name))
@@ -226,7 +227,8 @@ class Teller(Findings):
         self, counts: Mapping[str, int], taps: Mapping[str, int], quality: Mapping[str, Any], states: Mapping[str, str]
     ) -> None:
         """Tell how the worker is."""
-        self.put(records.Pulse({**counts, **self.counts()}, dict(taps), dict(quality), dict(states)))
+        told = {name: state[: records.MAX_TEXT] for name, state in states.items()}  # a path, and what is wrong with it
+        self.put(records.Pulse({**counts, **self.counts()}, dict(taps), cast("records.Quality", quality), told))
 
     def flush(self) -> None:
         """Send the batch; an empty one tells the time."""
@@ -245,6 +247,11 @@ class Teller(Findings):
 def targets(behaviour: Behaviour) -> list[tuple[str, int, int]]:
     """Return a behaviour's targets."""
     return [(target.space, target.first, target.last) for target in behaviour.targets]
+
+
+def anomalies(exchange: Exchange) -> list[str]:
+    """Return what was odd about the pairing, as much as is believed: a dissector of one's own may say anything."""
+    return [kind[:MAX_NAME] for kind in (exchange.anomalies or [])[: records.MAX_ANOMALIES]]
 
 
 def macs(flow: Flow) -> tuple[bytes, bytes]:

@@ -34,7 +34,6 @@ QUALITY_NS: Final = 5 * SECOND  # between two looks at the quality of what is se
 FINISH_SECONDS: Final = 1.0  # to hand over what is left when it is told to end
 PR_SET_PDEATHSIG: Final = 1
 PR_SET_NAME: Final = 15
-MAX_SAID: Final = 2_000  # characters of what went wrong: its end tells most
 DESCRIPTORS: Final = 4_096  # more than this process ever has open
 
 
@@ -62,7 +61,7 @@ class Worker:
                 self.take(block)
             self.line.finish()
         except Exception as error:
-            self.teller.put(records.Said("".join(traceback.format_exception(error))[-MAX_SAID:]))
+            self.teller.put(records.Said("".join(traceback.format_exception(error))[-records.MAX_SAID :]))
             raise
         finally:
             self.pulse()
