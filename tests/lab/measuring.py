@@ -42,11 +42,16 @@ def memory(pid):
     return 0
 
 
+def name_of(pid):
+    """Return the name a process goes by; empty when it is gone."""
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
+
+
 def is_worker(pid):
     """Say whether a process is a capture worker."""
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/comm").read_text().startswith("otsensor-w")
-    return False
+    return name_of(pid).startswith("otsensor-w")
 
 
 def arrived(namespace):
