@@ -18,7 +18,9 @@ from sensor.ship.kibana.dashboard import own, packed
 from sensor.ship.kibana.description import SOURCES, load
 from sensor.ship.kibana.drawing import draw
 from sensor.ship.outbox import Outbox
+from sensor.store.store import Store
 from sensor.vocabulary import vocabulary
+from tests.guard.health.health_kit import HOME, MINUTE, Span
 
 ROOT = pathlib.Path(__file__).parents[2]
 DASHBOARDS = {one.name: one for one in load(ROOT / "dashboards")}
@@ -31,16 +33,31 @@ INDEXES = {source.view: source.index for source in SOURCES.values()} | {
 
 @pytest.fixture(scope="module")
 def items(tmp_path_factory):
-    """Everything the shipped plant gives to ship, and what is said of a mirror that shows half of it."""
+    """Everything the shipped plant gives to ship, of a mirror that shows half of it, and of a watch in trouble."""
     store = tmp_path_factory.mktemp("plant") / "plant.db"
     every = Filter(frozenset((*STREAMS, MESSAGE)))
     config = Config(destinations=(Settings("all", "stdout", {}, every),))
     for capture in ("plant.pcapng", "one-way.pcap"):
         read(ROOT / "pcaps" / capture, db=store, config=config).run().close()
+    troubled_watch(store)
     outbox = Outbox(store, {"observer.name": "sensor-1"})
     found = outbox.read(0, 100_000, every).items
     outbox.close()
     return found
+
+
+def troubled_watch(path):
+    """Report the health of a watch that misses a machine, then hears nothing, drops, and has an interface down."""
+    span = Span()
+    span.run(70, [(HOME, "192.168.10.21"), (HOME, "192.168.10.10")])
+    span.drops = {"kernel_drops.span0": 5_000}
+    span.run(10, [(HOME, "192.168.10.10")])
+    span.interfaces = {"span0": "up", "span1": "down"}
+    for _ in range(12):
+        span.look()
+    with Store(path) as store:
+        store.tick(SENT_NS - MINUTE)
+        store.health({**span.drops, **span.quality.counts()}, span.quality.concerns(), span.interfaces)
 
 
 def actions(items):
