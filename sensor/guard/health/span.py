@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from sensor.detect.fields import BLINDING, CONCERNS
+from sensor.detect.fields import CONCERNS
 from sensor.flow.clock import DISORDER
 from sensor.guard.health.growth import flat, grown
 from sensor.guard.health.settings import HealthSettings
@@ -229,10 +229,6 @@ class SpanQuality:
     def concerns(self) -> list[Concern]:
         """Return the concerns that stand."""
         return self.standings.concerns()
-
-    def troubles(self) -> str:
-        """Return why the sensor is blind, a line each; "" when it is not."""
-        return "\n".join(one.text for one in self.concerns() if one.kind in BLINDING)
 
     def counts(self) -> dict[str, int]:
         """Return what was counted, by name."""

@@ -5,7 +5,7 @@ import itertools
 import pytest
 from health_kit import DAY, HOME, HOUR, MINUTE, SECOND, START, Span, kinds
 
-from sensor.detect.fields import CONCERNS
+from sensor.detect.fields import BLINDING, CONCERNS
 from sensor.guard.health import silence, standing, usual
 from sensor.guard.health.settings import HealthSettings
 from sensor.guard.health.span import SpanQuality
@@ -349,7 +349,7 @@ def test_what_ails_the_store_or_the_shipper_is_told_at_the_next_look_and_blinds(
     span.see()
     (told,) = span.look()
     assert (told.kind, told.found) == (kind, "disk full")
-    assert told.text in span.quality.troubles()
+    assert told.kind in BLINDING
     setattr(span, what, "")
     span.see()
     assert kinds([one for _ in range(3) for one in span.look()]) == [(kind, True)]
