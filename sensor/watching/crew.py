@@ -13,6 +13,7 @@ import signal
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from sensor.guard.health.prometheus import GAUGES
 from sensor.handover.records import Unfit, unpacked
 from sensor.watching.channel import Inbox, Over, pair
 from sensor.watching.order import Order
@@ -65,7 +66,7 @@ class Crew:
         self.died = 0
         self.hung = 0
         self.disbelieved = 0
-        self.before: dict[str, int] = {}  # what workers that are no more have counted
+        self.before: dict[str, int] = {}  # what workers that are no more have counted; their tables are gone with them
         self.left: list[int] = []  # processes that did not end though killed: the kernel holds them
         self.ending = False
 
@@ -162,7 +163,7 @@ class Crew:
         member.pid = 0  # from here on the number may be another process's
         self.play_rest(member, now)
         mirror.lost()
-        add_up(self.before, mirror.counts)
+        add_up(self.before, {name: count for name, count in mirror.counts.items() if name not in GAUGES})
         member.taps, member.states = mirror.taps or member.taps, mirror.states or member.states
         member.mirror = None
         if self.ending:
