@@ -1,5 +1,6 @@
 """A store whose disk is full for a while: it waits, within a bound, and goes on; what goes is counted."""
 
+import contextlib
 import sqlite3
 
 import pytest
@@ -99,3 +100,14 @@ def test_a_store_that_cannot_be_read_either_ends_nothing(store):
 def test_each_batch_is_on_the_disk_before_the_next(store):
     (level,) = store.database.execute("PRAGMA synchronous").fetchone()
     assert level == 2  # FULL: SQLite syncs at each commit, not only when it copies the log into the file
+
+
+def test_closed_the_file_by_itself_has_everything_though_somebody_else_has_it_open(store, tmp_path):
+    store.health({"frames": 7})
+    store.commit()
+    with contextlib.closing(sqlite3.connect(tmp_path / "plant.db")) as other:
+        other.execute("SELECT count(*) FROM health").fetchone()
+        store.close()
+        (tmp_path / "copy.db").write_bytes((tmp_path / "plant.db").read_bytes())
+    with Reader(tmp_path / "copy.db") as reader:
+        assert [(row["name"], row["value"]) for row in reader.rows("health")] == [("frames", 7)]
