@@ -128,7 +128,8 @@ class Beside:
     def stop(self) -> None:
         """End it at once; nothing is lost by that."""
         if self.ended() is None:
-            with contextlib.suppress(ProcessLookupError):
+            # Once confined we may signal nobody any more: the order to end, which follows, is enough.
+            with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(self.pid, signal.SIGTERM)
         self.finish()
 

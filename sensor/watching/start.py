@@ -11,7 +11,7 @@ import gc
 import os
 from typing import TYPE_CHECKING, NoReturn
 
-from sensor.capture.live import Live, RecordingSettings, open_sockets, ready, remarks
+from sensor.capture.live import Live, LiveError, RecordingSettings, open_sockets, ready, remarks
 from sensor.capture.live import Recording as FrameRecording
 from sensor.config import ConfigError
 from sensor.detect.ruleset import default_rules
@@ -69,7 +69,7 @@ def start(asked: Asked, known: Known, rings: RingSettings, showing: Showing) -> 
         showing.scene.protections = confine(recorder_policy(asked, user))
         kept = frames_kept(asked)
         if kept is not None:
-            ready(kept)
+            writable(kept, user)
         gc.freeze()
         undo.pop_all()
     workers = Workers(asked, known, sockets)
@@ -163,6 +163,15 @@ def frames_kept(asked: Asked) -> RecordingSettings | None:
     return RecordingSettings(
         write.folder.absolute(), write.max_size, int(write.max_age), write.file_size, int(write.file_age)
     )
+
+
+def writable(kept: RecordingSettings, user: Account) -> None:
+    """Raise LiveError where the user cannot write captures: a folder that was there before stays its owner's."""
+    try:
+        ready(kept)
+    except LiveError as error:
+        owner = f"chown {user.name} {kept.folder}, or a folder that is not there yet"
+        raise LiveError(error.place, f"{error.found} for the user {user.name}", owner) from None
 
 
 def captures_written(asked: Asked) -> list[pathlib.Path]:

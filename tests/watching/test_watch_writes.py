@@ -90,6 +90,16 @@ def test_a_killed_worker_leaves_its_file_and_the_next_one_goes_on(span, folder):
     assert there == [seen for _, _, seen in named]
 
 
+def test_a_folder_that_the_user_cannot_write_is_named_with_what_to_do(span, folder):
+    captures = folder / "captures"
+    captures.mkdir()  # root's
+    command = [*span_kit.OTSENSOR, "watch", "span0", "--db", str(folder / "w.db"), "--write", str(captures)]
+    done = subprocess.run(["ip", "netns", "exec", span.name, *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"write folder {captures}: Permission denied for the user " in done.stderr
+    assert "; expected chown " in done.stderr
+
+
 def test_a_full_disk_stops_the_writing_and_not_the_watching(span, folder):
     captures = folder / "captures"
     captures.mkdir()
