@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
         rows = list(reader.rows(options.kind))
     most = max(options.top, 0)
     if options.format == "table":
-        summary.console().print(summary.table(options.kind, rows, most))
+        summary.console().print(summary.table(options.kind, rows, most) if rows else f"No {options.kind}.")
     else:
         print_rows(rows[:most] if most else rows, options.format)
     return OK

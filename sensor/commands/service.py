@@ -46,13 +46,14 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run `otsensor install-service`."""
     service = wanted(options)
-    hidden = units.hidden(service.program) if options.root is None else ""
+    python = os.path.realpath(sys.executable)
+    hidden = units.hidden(service.program, python) if options.root is None else ""
     if options.print:
         return show(service, options.root or pathlib.Path("/"), hidden)
-    if hidden:
-        raise ConfigError(hidden)
     if options.root is None and os.geteuid() != 0:
         raise ConfigError("only root may install a service; --print shows what it is, --root DIR writes it elsewhere")
+    if hidden:
+        raise ConfigError(hidden)
     write(service, options.root or pathlib.Path("/"), force=options.force)
     code = OK if options.root is not None else apply()
     print(f"Left to do:\n\n{units.next_steps(service)}", end="")

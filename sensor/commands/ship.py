@@ -49,7 +49,7 @@ REJECTED_COLUMNS: Final = (
 def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     """Add the command."""
     ship = verbs.add_parser("ship", help="ship what was found to Elasticsearch and other destinations")
-    ship.add_argument("--db", type=pathlib.Path, required=True, metavar="FILE", help="the SQLite file of `read --db`")
+    ship.add_argument("--db", type=pathlib.Path, metavar="FILE", help="the SQLite file of `read --db`, or db: of FILE")
     ship.add_argument("--config", type=pathlib.Path, metavar="FILE", help="names the destinations (YAML)")
     ship.add_argument("--once", action="store_true", help="ship what is there, and end")
     ship.add_argument(
@@ -69,6 +69,9 @@ def add(verbs: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run it."""
     config = configuration.load(options.config) if options.config is not None else configuration.Config()
+    options.db = options.db or config.db
+    if options.db is None:
+        raise ConfigError("no store: give --db FILE, or --config FILE with db:")
     if options.forget is not None:
         return forget(options.db, options.forget)
     if options.status or options.rejected:

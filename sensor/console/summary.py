@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import pathlib
 import shlex
+import shutil
+import sys
 from typing import TYPE_CHECKING, Any
 
 from rich.cells import cell_len
@@ -23,6 +25,7 @@ from sensor.flow.neighbours import CONDUCT
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+NAME = "otsensor"
 TITLES = {"assets": "Assets", "behaviours": "Behaviours", "alerts": "Alerts"}
 LEVELS = ("critical", "high", "medium", "low", "informational")
 
@@ -96,8 +99,14 @@ def alert_counts(alerts: Iterable[Mapping[str, Any]], frames: int) -> Text:
 def kept(store: object) -> Text:
     """Return where to look closer; the command has its own line, with the path last, to be copied whole."""
     quoted = shlex.quote(legible(store))
-    told = f"Kept. Look closer with otsensor alerts, assets, behaviours or flows:\n  otsensor alerts --db {quoted}"
+    told = f"Kept. Look closer with otsensor alerts, assets, behaviours or flows:\n  {command()} alerts --db {quoted}"
     return Text(told, style="dim")
+
+
+def command() -> str:
+    """Return how this program is called here: by its name, or by the path by which it was found."""
+    asked = sys.argv[0]
+    return shlex.quote(asked) if pathlib.Path(asked).name == NAME and not shutil.which(NAME) else NAME
 
 
 def recorded(captures: Iterable[Mapping[str, Any]]) -> list[Text]:

@@ -237,12 +237,13 @@ def first_configuration(service: Service) -> str:
     return text.replace("{names}", ", ".join(service.interfaces) or "span0")
 
 
-def hidden(program: str) -> str:
-    """Say why the service could not start a command, and what to do; "" where it can."""
-    for home in HOMES:
-        if program.lstrip('"').startswith(home):
-            return (f"otsensor is installed below {home}, which the service cannot see; expected it where every user "
-                    "can: python3 -m venv /opt/otsensor && /opt/otsensor/bin/pip install .")  # fmt: skip
+def hidden(program: str, python: str) -> str:
+    """Say why the service could not start a command, or its Python, and what to do; "" where it can."""
+    for what, path in (("otsensor", program.lstrip('"')), ("its Python", python)):
+        home = next((home for home in HOMES if path.startswith(home)), None)
+        if home is not None:
+            return (f"{what} is installed below {home}, which the service cannot see; expected it where every user "
+                    "can: /usr/bin/python3 -m venv /opt/otsensor && /opt/otsensor/bin/pip install .")  # fmt: skip
     return ""
 
 

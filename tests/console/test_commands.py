@@ -21,6 +21,7 @@ from sensor import cli
 from sensor.commands import listing
 from sensor.console import views
 from sensor.store.reader import Reader
+from sensor.store.store import Store
 from sensor.vocabulary import vocabulary
 from tests.line import line_kit
 from tests.line.line_kit import PCAPS
@@ -72,6 +73,19 @@ def test_the_command_to_look_closer_stands_whole_on_its_line(name, run, tmp_path
     assert command == ["otsensor", "alerts", "--db", name]
     assert max(len(line) for line in lines if line.startswith("Kept")) <= 80
     assert run(*command[1:])[0] == 0
+
+
+def test_the_command_to_look_closer_is_the_one_that_was_found(run, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.argv", [".venv/bin/otsensor", "read"])
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    out = run("read", STOP, "--db", tmp_path / "p.db")[1]
+    assert f"  .venv/bin/otsensor alerts --db {tmp_path / 'p.db'}" in out.splitlines()
+
+
+@pytest.mark.parametrize("kind", ["alerts", "assets", "behaviours", "flows"])
+def test_where_there_is_nothing_a_listing_says_so(kind, run, tmp_path):
+    Store(tmp_path / "p.db").close()
+    assert run(kind, "--db", tmp_path / "p.db") == (0, f"No {kind}.\n", "")
 
 
 def test_a_terminal_gets_no_line_that_it_would_break_within_a_word(run, monkeypatch, tmp_path):

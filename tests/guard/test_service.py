@@ -258,6 +258,13 @@ def test_who_is_not_root_is_told_what_to_do(monkeypatch, capsys):
     assert "only root may install a service; --print shows" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(("python", "seen"), [("/root/.pyenv/bin/python3.11", False), ("/usr/bin/python3.11", True)])
+def test_a_python_that_the_service_could_not_see_is_named(python, seen):
+    told = units.hidden("/opt/otsensor/bin/otsensor", python)
+    assert (told == "") == seen
+    assert seen or told.startswith("its Python is installed below /root/")
+
+
 @pytest.mark.parametrize("place", ["/root/venv/bin/otsensor", '"/home/a b/otsensor"'])
 def test_what_the_service_could_not_see_is_not_installed(monkeypatch, capsys, place):
     monkeypatch.setattr(service, "program", lambda: place)

@@ -217,6 +217,15 @@ def test_once_ships_what_is_there_and_status_says_so(path, config, capsys):
     assert capsys.readouterr().out == ""
 
 
+def test_the_store_is_the_one_of_the_configuration_where_none_is_named(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["ship", "--status"]) == 2
+    assert "no store: give --db FILE" in capsys.readouterr().err
+    Store(tmp_path / "plant.db").close()
+    (tmp_path / "own.yml").write_text(f"db: {tmp_path / 'plant.db'}\n")
+    assert cli.main(["ship", "--status", "--config", "own.yml"]) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [("site: a\n", "names no destinations"), ("destinations:\n  - {type: elasticsearch, hosts: es}\n", "no address")],

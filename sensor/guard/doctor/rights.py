@@ -80,7 +80,7 @@ def files(want: Want, who: Account) -> Iterator[Finding]:
                 WRONG,
                 FILES,
                 "folder",
-                f"{who.name} cannot write in {folder}",
+                f"the user {who.name} cannot write in {folder}",
                 "its own folder",
                 f"chown {who.name} {folder}",
             )
@@ -89,16 +89,15 @@ def files(want: Want, who: Account) -> Iterator[Finding]:
     if want.db is not None:
         for path in (want.db, *(want.db.with_name(want.db.name + end) for end in ("-wal", "-shm"))):
             if path.exists() and not may(who, path, os.R_OK | os.W_OK):
-                yield Finding(
-                    WRONG, FILES, "store", f"{who.name} cannot write {path}", "its own file", f"chown {who.name} {path}"
-                )
+                found = f"the user {who.name} cannot write {path}"
+                yield Finding(WRONG, FILES, "store", found, "its own file", f"chown {who.name} {path}")
     for path in want.reads:
         if path.exists() and not may(who, path, os.R_OK | (os.X_OK if path.is_dir() else 0)):
             yield Finding(
                 WARNING,
                 FILES,
                 "read",
-                f"{who.name} cannot read {path}: a reload will fail",
+                f"the user {who.name} cannot read {path}: a reload will fail",
                 "readable",
                 f"chgrp -R {who.gid} {path} && chmod -R g+rX {path}",
             )
