@@ -3,6 +3,7 @@
 The rule it lives by: nothing is written to a file that is not ours, and a newer schema is left alone.
 """
 
+import os
 import pathlib
 import secrets
 import sqlite3
@@ -62,7 +63,7 @@ def open_for_reading(path: pathlib.Path) -> sqlite3.Connection:
     """Open a store that exists; nothing is written to it."""
     if not path.is_file():
         raise StoreError(path, "is not there" if not path.exists() else "is not a file", "a store made by --db")
-    connection = connect(f"{path.absolute().as_uri()}?mode=ro", path)
+    connection = connect(f"{path.absolute().as_uri()}?{how_to_read(path)}", path)
     try:
         check(connection, path)
     except sqlite3.Error as error:
@@ -72,6 +73,13 @@ def open_for_reading(path: pathlib.Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def how_to_read(path: pathlib.Path) -> str:
+    """Return SQLite's parameter: a store at rest on a medium that cannot be written needs no index of its log made."""
+    log = path.with_name(f"{path.name}-wal")
+    at_rest = not log.exists() or log.stat().st_size == 0
+    return "immutable=1" if at_rest and not os.access(path.absolute().parent, os.W_OK) else "mode=ro"
 
 
 def connect(name: str, path: pathlib.Path | None = None) -> sqlite3.Connection:

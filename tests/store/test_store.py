@@ -1,7 +1,9 @@
 """What is written can be read; batches are whole; files that are not ours are named and left alone."""
 
 import pathlib
+import shutil
 import sqlite3
+import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -380,6 +382,23 @@ def test_paths_that_cannot_be_used(tmp_path):
     (tmp_path / "empty.db").touch()
     with pytest.raises(StoreError, match="an empty file"):
         Reader(tmp_path / "empty.db")
+
+
+def test_a_store_on_a_medium_that_cannot_be_written_is_read(path, tmp_path):
+    with Store(path) as store:
+        store.health({"frames": 7})
+    medium = tmp_path / "evidence"
+    medium.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(medium)]
+    if subprocess.run(mount, check=False, capture_output=True).returncode:
+        pytest.skip("a medium cannot be mounted here")
+    try:
+        shutil.copy(path, medium / "case.db")
+        subprocess.run(["mount", "-o", "remount,ro", str(medium)], check=True)
+        assert [row["value"] for row in read(medium / "case.db", "health")] == [7]
+        assert [one.name for one in medium.iterdir()] == ["case.db"]
+    finally:
+        subprocess.run(["umount", str(medium)], check=True)
 
 
 def test_a_store_somebody_else_writes_to_is_said_to_be_in_use(path, monkeypatch):
