@@ -15,7 +15,7 @@ from sensor.contract import (
     UNANSWERED,
 )
 from sensor.protocols.modbus.dissector import ModbusDissector
-from sensor.protocols.modbus.pairing import ANSWER_TIMEOUT, MAX_PENDING
+from sensor.protocols.modbus.pairing import ANSWER_TIMEOUT, MAX_PENDING, NOT_DUE
 
 MS = 1_000_000
 
@@ -159,10 +159,12 @@ def test_end_of_the_flow():
     assert not any(exchange.significant for exchange in asked)
 
 
-def test_force_listen_only_needs_no_answer():
+def test_force_listen_only_needs_no_answer_and_is_told_soon():
     talk = Talk()
     asked = talk.ask("0800040000")
-    talk.dissector.expire(talk.time + ANSWER_TIMEOUT + 1)
+    talk.dissector.expire(talk.time + NOT_DUE)
+    assert talk.late() == []
+    talk.dissector.expire(talk.time + NOT_DUE + 1)
     assert talk.late() == [asked]
     assert asked.outcome == NO_ANSWER_DUE
     asked = talk.ask("0800040000")

@@ -17,6 +17,7 @@ MAX_PENDING: Final = (
     32  # a client may have 16 transactions open (Messaging 4.3.2); twice that for those that do not count
 )
 ANSWER_TIMEOUT: Final = 10_000_000_000  # ns; gateways wait for their serial line some seconds at most
+NOT_DUE: Final = 1_000_000_000  # ns; an answer that the specification does not want, and a device gives, comes sooner
 GIVEN_UP: Final = 1_000_000_000  # ns; the shortest time-out clients use: who asks the same key again has given up
 LATE_ANSWER: Final = 60_000_000_000  # ns; so long after one went unanswered, an answer may just be late
 
@@ -215,9 +216,12 @@ class Pairing(Dissector):
         self.answered = None
 
     def expire(self, time: i64) -> None:
-        """Give up requests that waited longer than any server takes."""
+        """Give up requests that waited longer than any server takes; soon, where the specification wants no answer."""
         first = self.first
-        while first is not None and time - first.request_time > ANSWER_TIMEOUT:
+        while first is not None:
+            waited = time - first.request_time
+            if waited <= ANSWER_TIMEOUT and (waited <= NOT_DUE or self.is_answer_due(first)):
+                return
             self._end(self._take(0), time)
             first = self.first
 
