@@ -66,8 +66,9 @@ class Wordy(Words):
     def dissect(self, data, start, end, direction, request):
         message = super().dissect(data, start, end, direction, request)
         (address,) = struct.unpack_from(">H", data, start + 1)
-        message.operation, message.unit = message.operation * 70_000, "u" * 70_000
-        message.targets = [Target(f"{number} {address}" + "x" * 70_000, -1, -1) for number in range(5_000)]
+        message.operation, message.unit = message.operation * 2 * MAX_NAME, "u" * 2 * MAX_NAME
+        spaces = [f"{number} {address}" + "x" * MAX_SPACE for number in range(2 * MAX_TARGETS)]
+        message.targets = [Target(space, -1, -1) for space in spaces]
         return message
 
 
