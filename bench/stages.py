@@ -43,7 +43,7 @@ class Nothing:
     """Stands behind the cut: whatever it is asked, it has nothing to say."""
 
     watches_flows = False
-    refused = 0
+    messages = None
 
     def __getattr__(self, _name: str) -> Callable[..., Mapping[str, Any]]:
         """Return a method that returns nothing."""

@@ -99,7 +99,7 @@ def test_each_cut_reads_everything_and_goes_no_further(capture, stages):
         "inventory": (*left, False, False), "detect": (*left, True, False), "alert": (*left, True, False),
         "store": (*left, True, True),
     }  # fmt: skip
-    assert all(stages.measure(str(capture), stage) > 0 for stage in ("capture", "store"))
+    assert all(stages.measure(str(capture), stage) > 0 for stage in stages.STAGES)
 
 
 def test_a_program_is_measured_and_one_that_fails_is_told(tmp_path):
