@@ -25,6 +25,7 @@ from sensor.ship.settings import Limits
 from sensor.ship.shipper import Shipper
 from sensor.store.database import StoreError
 from sensor.store.store import Store
+from tests.disks import disk, make_read_only
 
 PACKAGE = pathlib.Path(sensor.__file__).parents[1]  # installed, or the source tree: the same as the tests
 
@@ -354,19 +355,12 @@ def test_ship_beside_a_reading_says_what_it_lacks(pcaps, tmp_path, options, said
     assert not (tmp_path / "x.db").exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a file system read-only")
 def test_a_read_only_store_is_said_and_nothing_is_sent(config, tmp_path):
-    folder = tmp_path / "ro"
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "tmpfs", folder], check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
+    with disk(tmp_path / "ro") as folder:
         store = folder / "plant.db"
         fill(store, range(3))
-        subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+        make_read_only(folder)
         code, _, err = finished(otsensor("ship", "--db", store, "--config", config, "--once"))
         assert code == 2
         assert "a file that can be read and written" in err
         assert not (config.parent / "out.json").exists()
-    finally:
-        subprocess.run(["umount", folder], check=True)

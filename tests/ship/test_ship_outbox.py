@@ -1,9 +1,7 @@
 """The outbox gives everything once, in order, as of one moment; its cursors move only past what is settled."""
 
-import os
 import shutil
 import sqlite3
-import subprocess
 
 import pytest
 from hypothesis import given
@@ -16,6 +14,7 @@ from sensor.ship.destination import STREAMS, Filter
 from sensor.ship.outbox import Outbox
 from sensor.store.database import StoreError
 from sensor.store.store import Store
+from tests.disks import disk
 
 ALL = Filter()
 
@@ -180,13 +179,8 @@ def test_a_store_that_is_not_there_is_not_made(path):
     assert not path.exists()
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="needs root: mounts a file system of one megabyte")
 def test_a_full_disk_moves_no_cursor_and_ends_when_there_is_room(tmp_path):
-    small = tmp_path / "small"
-    small.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small], check=False).returncode:
-        pytest.skip("no file system can be mounted here")
-    try:
+    with disk(tmp_path / "small", "1m") as small:
         path = small / "plant.db"
         fill(path, range(30))
         outbox = Outbox(path, OBSERVER)
@@ -201,5 +195,3 @@ def test_a_full_disk_moves_no_cursor_and_ends_when_there_is_room(tmp_path):
         outbox.advance("soc", 30, items)
         assert outbox.cursor("soc").sequence == 30
         outbox.close()
-    finally:
-        subprocess.run(["umount", small], check=True)

@@ -3,7 +3,6 @@
 import pathlib
 import shutil
 import sqlite3
-import subprocess
 
 import pytest
 from hypothesis import given, settings
@@ -22,6 +21,7 @@ from sensor.store.database import open_for_writing
 from sensor.store.reader import KINDS, Reader
 from sensor.store.store import Store, StoreError
 from sensor.store.tables import OLDEST, TABLES, VERSION
+from tests.disks import disk, make_read_only
 
 
 def read(path, kind):
@@ -387,18 +387,11 @@ def test_paths_that_cannot_be_used(tmp_path):
 def test_a_store_on_a_medium_that_cannot_be_written_is_read(path, tmp_path):
     with Store(path) as store:
         store.health({"frames": 7})
-    medium = tmp_path / "evidence"
-    medium.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(medium)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a medium cannot be mounted here")
-    try:
+    with disk(tmp_path / "evidence") as medium:
         shutil.copy(path, medium / "case.db")
-        subprocess.run(["mount", "-o", "remount,ro", str(medium)], check=True)
+        make_read_only(medium)
         assert [row["value"] for row in read(medium / "case.db", "health")] == [7]
         assert [one.name for one in medium.iterdir()] == ["case.db"]
-    finally:
-        subprocess.run(["umount", "-l", str(medium)], check=True)  # also where somebody has it open still
 
 
 def test_a_store_somebody_else_writes_to_is_said_to_be_in_use(path, monkeypatch):

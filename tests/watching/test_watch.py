@@ -13,6 +13,7 @@ import pytest
 from sensor.detect.ruleset import RuleSet, default_rules
 from sensor.ship.fields import HEALTH, WATCHING
 from sensor.vocabulary import vocabulary
+from tests.disks import disk
 from tests.line import line_kit
 from tests.watching import span_kit
 
@@ -186,10 +187,8 @@ otsensor:
 @pytest.fixture
 def small_disk():
     """A disk of two megabytes, which can grow."""
-    with tempfile.TemporaryDirectory(prefix="otsensor-disk-") as folder:
-        span_kit.run("mount", "-t", "tmpfs", "-o", "size=2M,mode=755", "tmpfs", folder)
-        yield pathlib.Path(folder)
-        span_kit.run("umount", "-l", folder)
+    with tempfile.TemporaryDirectory(prefix="otsensor-disk-") as folder, disk(pathlib.Path(folder)) as small:
+        yield small
 
 
 def test_a_full_disk_ends_nothing_and_what_was_found_meanwhile_is_written_later(span, watching, small_disk):

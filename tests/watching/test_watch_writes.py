@@ -12,6 +12,7 @@ import time
 import pytest
 
 from sensor.capture.evidence import frames_at
+from tests.disks import disk
 from tests.watching import span_kit
 
 if why := span_kit.why_not():
@@ -101,21 +102,13 @@ def test_a_folder_that_the_user_cannot_write_is_named_with_what_to_do(span, fold
 
 
 def test_a_full_disk_stops_the_writing_and_not_the_watching(span, folder):
-    captures = folder / "captures"
-    captures.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=200k,mode=777", "tmpfs", str(captures)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("a small disk cannot be mounted here")
-    try:
-        with writing(span, folder, captures) as watch:
-            span.send(PLANT)
-            time.sleep(1)
-            assert watch.end()[0] == 0
-            health, alerts, named = watch.health(), watch.rows("alerts"), evidence(watch)
-            kept = sorted(captures.glob("*.pcapng"))
-            assert all(frames_at(path, [1]) for path in kept)
-    finally:
-        subprocess.run(["umount", str(captures)], check=True)
+    with disk(folder / "captures", "200k", "777") as captures, writing(span, folder, captures) as watch:
+        span.send(PLANT)
+        time.sleep(1)
+        assert watch.end()[0] == 0
+        health, alerts, named = watch.health(), watch.rows("alerts"), evidence(watch)
+        kept = sorted(captures.glob("*.pcapng"))
+        assert all(frames_at(path, [1]) for path in kept)
     assert health["written"] + health[UNSENT] == health["frames.span0"]
     assert min(health["written"], health[UNSENT]) > 0
     assert health["write_failures"] > 0
