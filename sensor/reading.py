@@ -136,7 +136,7 @@ class Reading:
         sources = self.captures.sources
         lost = {f"kernel_drops.{pathlib.Path(one.path).name}": int(one.drops) for one in sources if one.drops}
         full = {name: count for name, count in self.recorder.counts().items() if name in TABLES_AFTER}
-        for concern in self.quality.judge(line.time, lost | full, last=last):
+        for concern in self.quality.judge(line.time, lost, full=full, last=last):
             self.concerns[concern.identity] = concern
             self.recorder.health(concern)
 

@@ -145,11 +145,12 @@ class Duties:
         if abs(self.time - self.judged_at) < JUDGED_NS:
             return
         self.judged_at = self.time
-        counts = self.counts(crew).items()
-        lost = {name: count for name, count in counts if name.startswith(LOSSES) or name in TABLES_AFTER}
+        counts = self.counts(crew)
+        lost = {name: count for name, count in counts.items() if name.startswith(LOSSES)}
+        full = {name: counts.get(name, 0) for name in TABLES_AFTER}
         trouble, states = self.recording.store.trouble, self.showing.states
         shipper = self.beside.trouble if self.beside is not None else ""
-        for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble, shipper):
+        for concern in self.quality.judge(self.time, lost, states, crew.restarts(), trouble, shipper, full):
             self.recording.recorder.health(concern)
 
     def measure(self, crew: Crew) -> None:

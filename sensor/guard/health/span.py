@@ -33,7 +33,7 @@ TABLES: Final = (
     "flows_evicted", "endpoints_overflowed", "networks_overflowed", "held_refused", "talkers_left_out", "pairs_refused",
     "behaviours_refused", "operations_refused", "fragments_evicted",
 )  # fmt: skip
-TABLES_AFTER: Final = ("networks_refused", "assets_refused", "acquaintances_refused")  # not the line's: told with drops
+TABLES_AFTER: Final = ("networks_refused", "assets_refused", "acquaintances_refused")  # behind the line
 STATES: Final = ("up", "down", "gone")  # of an interface; what else has a state is none
 CLOCK: Final = ("time_resets", "time_leaps")
 
@@ -53,6 +53,7 @@ class SpanQuality:
         self.before: dict[str, Growth] = {}  # worker -> its last pulse
         self.dropped: dict[str, int] = {}  # as they stood at the last look
         self.restarted: dict[str, int] = {}
+        self.refused: dict[str, int] = {}
         self.window: dict[str, int] = {}  # what grew in this window, by name
         self.began = self.looked = 0  # capture time of the window's beginning, and of the last look
         self.steady = 0  # ns: adds up how time went on
@@ -98,17 +99,20 @@ class SpanQuality:
         restarts: Mapping[str, int] | None = None,
         store: str = "",
         shipper: str = "",
+        full: Mapping[str, int] | None = None,
         *,
         last: bool = False,
     ) -> list[Concern]:
         """Judge at this capture time; some seconds apart.
 
-        `drops`: counters of what was dropped, or found a table full, by name; `interfaces`: "up", "down" or "gone" by
-        name; `restarts`: of each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive.
-        `last`: nothing follows, so the window ends now.
+        `drops`: counters of what was dropped, by name; `interfaces`: "up", "down" or "gone" by name; `restarts`: of
+        each worker; `store`: why it cannot be written; `shipper`: why nothing keeps it alive; `full`: what found no
+        room, by TABLES_AFTER. `last`: nothing follows, so the window ends now.
         """
         self.go_on(time)
-        self.grow(drops or {}, restarts or {})
+        self.grow(self.dropped, drops or {}, "drops ")
+        self.grow(self.restarted, restarts or {}, "restarts ")
+        self.grow(self.refused, full or {}, "")
         interfaces = {name: state for name, state in (interfaces or {}).items() if state in STATES}
         dead = {name for name, state in interfaces.items() if state != "up"}
         over = last or time - self.began >= self.settings.window * SECOND
@@ -144,13 +148,12 @@ class SpanQuality:
         if not self.dead():
             self.sound += step
 
-    def grow(self, drops: Mapping[str, int], restarts: Mapping[str, int]) -> None:
+    def grow(self, before: dict[str, int], after: Mapping[str, int], prefix: str) -> None:
         """Take counters that only grow, but for those of a worker that began anew."""
-        for before, after, prefix in ((self.dropped, drops, "drops "), (self.restarted, restarts, "restarts ")):
-            for name, count in after.items():
-                whole = name if name in TABLES_AFTER else prefix + name
-                self.window[whole] = self.window.get(whole, 0) + max(count - before.get(name, 0), 0)
-                before[name] = count
+        for name, count in after.items():
+            whole = prefix + name
+            self.window[whole] = self.window.get(whole, 0) + max(count - before.get(name, 0), 0)
+            before[name] = count
 
     # --- What is judged at every look -----------------------------------------------------------------
 

@@ -25,6 +25,7 @@ class Span:
         self.restarts = {}
         self.store = ""
         self.shipper = ""
+        self.full = {}
         self.told = []
         self.quality.begin(START)
 
@@ -65,7 +66,9 @@ class Span:
         """Time goes on, and the span is judged; return what was told."""
         self.time += wait * SECOND
         self.quality.hear(self.pulse(talkers))
-        told = self.quality.judge(self.time, self.drops, self.interfaces, self.restarts, self.store, self.shipper)
+        told = self.quality.judge(
+            self.time, self.drops, self.interfaces, self.restarts, self.store, self.shipper, self.full
+        )
         self.told += told
         return told
 

@@ -403,7 +403,7 @@ def test_standing_concerns_are_bounded_and_what_is_left_out_is_counted(monkeypat
 def test_a_full_table_of_the_recorders_is_a_concern_as_one_of_the_lines_is(name):
     span = Span()
     span.run(2, **WELL)
-    span.drops = {name: 7}
+    span.full = {name: 7}
     (concern,) = span.run(1, **WELL)
     assert (concern.kind, concern.where, concern.found) == ("table_full", name, "7 found no room")
 
