@@ -33,7 +33,9 @@ run: install ## set up, then read the plant of pcaps/ into plant.db
 PYTEST := -m pytest -q -n auto --maxprocesses 4 --dist loadfile
 
 test: install ## set up, then run the tests on the installed package and on the source tree
+	@echo 'The tests on the installed package, some minutes:'
 	@$(BIN)/python -P $(PYTEST)
+	@echo 'The same on the source tree, uncompiled, without the slow ones:'
 	@$(BIN)/python $(PYTEST) -m 'not slow' tests
 
 elastic: install ## the feed into a real Elasticsearch, 9.5.0 and 8.19.0; needs Java and Maven
